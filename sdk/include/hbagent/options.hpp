@@ -72,6 +72,7 @@ struct Option {
   double minimum = 0;
   double maximum = 0;
   const char* example_text = nullptr;
+  const char* shorthand_key = nullptr;
   std::array<const char*, kMaxChoices + 1> choice_names{};
 
   // The configuration must name it.
@@ -109,6 +110,12 @@ struct Option {
   constexpr Option example(const char* toml) const {
     Option copy = *this;
     copy.example_text = toml;
+    return copy;
+  }
+  // A table that may also be written as a plain string, which then stands for the table with this one key.
+  constexpr Option shorthand(const char* nested_key) const {
+    Option copy = *this;
+    copy.shorthand_key = nested_key;
     return copy;
   }
 

@@ -94,6 +94,7 @@ typedef struct hb_option {
   const char *const *choices; /* HB_CHOICE: NULL-terminated; else NULL */
   const struct hb_option *fields; /* HB_TABLE, HB_TABLES; else NULL */
   uint32_t field_count;
+  const char *shorthand; /* HB_TABLE: a plain string stands for a table with this key; NULL: not allowed */
 } hb_option;
 
 /* One validated value; a table's items are its keys, given or defaulted. An option without value is absent. */
@@ -172,8 +173,9 @@ typedef struct hb_verdicts {
 /* ---- what a plugin offers ------------------------------------------------------------------------------------ */
 
 /* One plugin. Static storage: valid until the process ends. Every call on one instance comes from one agent thread
- * [instance-thread], create and destroy included (a processor's is its source's). Order: create, then any number of
- * (open, run | process | write ..., close), then destroy. close follows every open, also a failed one.
+ * [instance-thread], create and destroy included. A processor's is its source's, but for process, which runs on the
+ * thread that emits, one call at a time. Order: create, then any number of (open, run | process | write ..., close),
+ * then destroy. close follows every open, also a failed one.
  * Functions that do not belong to the kind, and those marked optional, are NULL. */
 typedef struct hb_plugin {
   uint32_t size;

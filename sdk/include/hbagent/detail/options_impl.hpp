@@ -161,6 +161,7 @@ hb_option describe(const Option<Config, Member>& option, const Config& defaults,
   row.help = option.help;
   row.attributes = option.attributes;
   row.example_text = option.example_text;
+  row.shorthand = option.shorthand_key;
   if (option.choice_names[0] != nullptr) {
     auto& names = storage.choices.emplace_back();
     for (const char* name : option.choice_names) {
