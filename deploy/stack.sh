@@ -1,0 +1,221 @@
+#!/usr/bin/env bash
+# The local stack: Kafka, PostgreSQL and Mosquitto on loopback, without Docker and without touching a system service.
+set -u
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/process.sh"
+
+usage() {
+  cat <<'END'
+usage: deploy/stack.sh COMMAND [SERVICE...]
+
+  up       start what does not run yet, wait until it answers, print where it listens
+  down     stop cleanly; the data stays
+  restart  down, then up
+  status   what runs; exit code 0 only if all of it runs and answers
+  logs     the last lines of the logs; with -f first, follow them
+  clean    down, then delete the data
+
+Services: kafka postgres mosquitto (default: all three).
+
+Environment (default):
+  HBAGENT_STACK_DIR                (.stack in the project) all data and logs
+  HBAGENT_KAFKA_PORT               (9092)
+  HBAGENT_KAFKA_CONTROLLER_PORT    (9093) Kafka's own, not for clients
+  HBAGENT_POSTGRES_PORT            (5435)
+  HBAGENT_MOSQUITTO_PORT           (1883)
+  HBAGENT_KAFKA_HEAP               (512m) the JVM's heap
+END
+}
+
+readonly ALL_SERVICES=(kafka postgres mosquitto)
+readonly START_SECONDS=90
+readonly STOP_SECONDS=60
+readonly LOG_BYTES=10485760
+DEPLOY="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+readonly DEPLOY
+readonly SERVER="$DEPLOY/lib/server.sh"
+
+# Where the data lives. Root's servers give up root's rights, so a project that others cannot enter (below /root, say)
+# cannot hold their data.
+stack_folder() {
+  local folder="${DEPLOY%/*}/.stack"
+  if [[ -n ${HBAGENT_STACK_DIR:-} ]]; then
+    folder=$(realpath -m "$HBAGENT_STACK_DIR")
+  elif ((EUID == 0)) && ! setpriv --reuid nobody --clear-groups test -x "${DEPLOY%/*}"; then
+    folder=/var/lib/hbagent-stack
+  fi
+  printf '%s\n' "$folder"
+}
+STACK="$(stack_folder)"
+readonly STACK
+
+record_of() { printf '%s/%s.pid\n' "$STACK" "$1"; }
+log_of() { printf '%s/%s.log\n' "$STACK" "$1"; }
+
+# The ports of a service, the one for clients first.
+ports_of() {
+  case $1 in
+    kafka) printf '%s %s\n' "${HBAGENT_KAFKA_PORT:-9092}" "${HBAGENT_KAFKA_CONTROLLER_PORT:-9093}" ;;
+    postgres) printf '%s\n' "${HBAGENT_POSTGRES_PORT:-5435}" ;;
+    mosquitto) printf '%s\n' "${HBAGENT_MOSQUITTO_PORT:-1883}" ;;
+  esac
+}
+
+# running | silent (the process is there but does not answer) | stopped
+state_of() {
+  local record
+  record=$(record_of "$1")
+  process_pid "$record" >/dev/null || { printf 'stopped\n'; return; }
+  if "$SERVER" "$1" ready "$(process_port "$record")"; then printf 'running\n'; else printf 'silent\n'; fi
+}
+
+# The connection string of a service, in the words of the agent's configuration.
+connection_of() {
+  (
+    # shellcheck source=/dev/null
+    source "$DEPLOY/lib/$1.sh"
+    "$1_describe" "$2"
+  )
+}
+
+# Fails when a port of a service that is to be started belongs to someone else.
+check_ports() {
+  local service=$1 ports names index holder
+  process_pid "$(record_of "$service")" >/dev/null && return
+  read -ra ports <<<"$(ports_of "$service")"
+  names=("HBAGENT_${service^^}_PORT" HBAGENT_KAFKA_CONTROLLER_PORT)
+  for index in "${!ports[@]}"; do
+    holder=$(port_holder "${ports[index]}") || continue
+    fail "port ${ports[index]}, wanted for $service, is taken by $holder." \
+      "Stop that, or choose another port: ${names[index]}=... $0 up"
+  done
+}
+
+# A log that has grown large makes way; one old log is kept.
+rotate_log() {
+  [[ -f $1 && $(stat -c %s "$1") -gt $LOG_BYTES ]] && mv "$1" "$1.1"
+  return 0
+}
+
+start_service() {
+  local service=$1 ports record log
+  record=$(record_of "$service")
+  log=$(log_of "$service")
+  process_pid "$record" >/dev/null && return
+  read -ra ports <<<"$(ports_of "$service")"
+  rotate_log "$log"
+  process_start "$record" "$log" "${ports[0]}" "$SERVER" "$service" run "$STACK/$service" "${ports[@]}"
+}
+
+is_ready_or_gone() { process_is_gone "$(record_of "$1")" || [[ $(state_of "$1") == running ]]; }
+
+await_service() {
+  local service=$1
+  wait_until "$START_SECONDS" is_ready_or_gone "$service"
+  [[ $(state_of "$service") == running ]] && return
+  tail -n 15 "$(log_of "$service")" >&2
+  if process_is_gone "$(record_of "$service")"; then
+    rm -f "$(record_of "$service")"
+    warn "$service ended at once; its last lines are above, all of them in $(log_of "$service")"
+  else
+    warn "$service does not answer after $START_SECONDS s; its last lines are above, all of them in $(log_of "$service")"
+  fi
+  return 1
+}
+
+up() {
+  local service failed=0
+  if [[ " $* " == *" kafka "* ]]; then
+    source "$DEPLOY/lib/kafka.sh"
+    kafka_fetch || exit
+  fi
+  say "Starting $* with data in $STACK ..."
+  for service in "$@"; do check_ports "$service"; done
+  for service in "$@"; do start_service "$service"; done
+  for service in "$@"; do await_service "$service" || failed=1; done
+  show_status "$@"
+  ((failed == 0)) || fail "not everything runs"
+}
+
+down() {
+  local service
+  for service in "$@"; do
+    [[ -e $(record_of "$service") ]] || continue
+    say "Stopping $service ..."
+    process_stop "$(record_of "$service")" "$("$SERVER" "$service" stop_signal)" "$STOP_SECONDS" ||
+      warn "$service did not stop within $STOP_SECONDS s and was killed"
+  done
+}
+
+# One line a service; 1 when one of them does not run.
+show_status() {
+  local service state port result=0
+  for service in "$@"; do
+    state=$(state_of "$service")
+    if [[ $state == stopped ]]; then
+      read -r port _ <<<"$(ports_of "$service")"
+      printf '%-10s %s\n' "$service" "$state"
+    else
+      port=$(process_port "$(record_of "$service")")
+      printf '%-10s %-8s 127.0.0.1:%-6s %s\n' "$service" "$state" "$port" "$(connection_of "$service" "$port")"
+    fi
+    [[ $state == running ]] || result=1
+  done
+  return "$result"
+}
+
+logs() {
+  local follow=() files=() service
+  [[ ${1:-} == -f ]] && follow=(--follow=name) && shift
+  (($# > 0)) || set -- "${ALL_SERVICES[@]}"
+  for service in "$@"; do [[ -f $(log_of "$service") ]] && files+=("$(log_of "$service")"); done
+  ((${#files[@]} > 0)) || fail "no log in $STACK: nothing has been started yet"
+  tail -n 50 "${follow[@]}" "${files[@]}"
+}
+
+# Only a folder that this script made is deleted.
+clean() {
+  down "${ALL_SERVICES[@]}"
+  [[ -d $STACK ]] || return 0
+  [[ -f $STACK/.hbagent-stack ]] || fail "$STACK was not made by this script: delete it yourself"
+  rm -rf "$STACK"
+  say "Deleted $STACK"
+}
+
+check_services() {
+  local service
+  for service in "$@"; do
+    [[ " ${ALL_SERVICES[*]} " == *" $service "* ]] || fail "no service \"$service\": ${ALL_SERVICES[*]}"
+  done
+}
+
+# One change at a time. Servers do not inherit the lock (process_start closes it).
+lock_stack() {
+  mkdir -p "$STACK" || exit
+  chmod 755 "$STACK"
+  touch "$STACK/.hbagent-stack"
+  exec 9>"$STACK/lock"
+  flock -w 300 9 || fail "another stack.sh is at work on $STACK"
+}
+
+main() {
+  local command=${1:-}
+  (($# == 0)) || shift
+  case $command in
+    logs) if [[ ${1:-} == -f ]]; then check_services "${@:2}"; else check_services "$@"; fi ;;
+    clean) (($# == 0)) || fail "clean takes no service: it deletes everything" ;;
+    up | down | restart | status)
+      check_services "$@"
+      (($# > 0)) || set -- "${ALL_SERVICES[@]}"
+      ;;
+    -h | --help | help) usage && exit ;;
+    *) usage >&2 && exit 2 ;;
+  esac
+  [[ $command == status || $command == logs ]] || lock_stack
+  case $command in
+    restart) down "$@" && up "$@" ;;
+    status) show_status "$@" ;;
+    *) "$command" "$@" ;;
+  esac
+}
+main "$@"
