@@ -129,8 +129,8 @@ up() {
     source "$DEPLOY/lib/kafka.sh"
     kafka_fetch || exit
   fi
-  say "Starting $* with data in $STACK ..."
   for service in "$@"; do check_ports "$service"; done
+  say "Starting $* with data in $STACK ..."
   for service in "$@"; do start_service "$service"; done
   for service in "$@"; do await_service "$service" || failed=1; done
   show_status "$@"
