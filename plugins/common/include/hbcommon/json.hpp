@@ -1,0 +1,93 @@
+// A strict JSON reader (RFC 8259) that keeps what a decoder needs and a lenient one loses: numbers as written,
+// duplicate keys, a bound on depth, and where a document goes wrong. Views into the caller's text; no recursion.
+#pragma once
+
+#include <hbcommon/reason.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hb::codec {
+
+enum class JsonKind : std::uint8_t { null, boolean, number, string, array, object };
+
+class JsonDocument;
+
+// One value of a document; valid until the next parse, and as long as the text is.
+class JsonValue {
+ public:
+  JsonKind kind() const;
+  // As written; a string without its quotes, escapes not undone.
+  std::string_view raw() const;
+  // A string with its escapes undone; `scratch` holds the text where there are any. REQUIRES: kind() is string.
+  std::string_view text(std::string& scratch) const;
+  bool is_true() const { return kind() == JsonKind::boolean && raw() == "true"; }
+
+  // The member of an object or the element of an array that one step of a JSON pointer (RFC 6901) names.
+  std::optional<JsonValue> child(std::string_view name) const;
+  // Elements of an array, one after the other.
+  std::optional<JsonValue> first_element() const;
+  std::optional<JsonValue> next_element() const;
+  // Whether an object in this value, itself included, has a key twice.
+  bool has_duplicate_key() const;
+
+ private:
+  friend class JsonDocument;
+  JsonValue(const JsonDocument& document, std::uint32_t index, std::uint32_t end)
+      : document_(&document), index_(index), end_(end) {}
+
+  const JsonDocument* document_;
+  std::uint32_t index_;
+  std::uint32_t end_;  // nodes of the array that this is an element of; else 0
+};
+
+// A parsed text. Keeps its buffers from text to text. One thread at a time.
+class JsonDocument {
+ public:
+  static constexpr std::size_t kMaxDepth = 64;
+
+  // A leading byte order mark is skipped. empty: nothing but white space. bad_utf8: within a string. bad_json: all
+  // else, also deeper than kMaxDepth. `text` must outlive the use of the document. Duplicate keys are no error here.
+  Outcome parse(std::string_view text);
+  // REQUIRES: parse was ok.
+  JsonValue root() const { return {*this, 0, 0}; }
+  bool has_duplicate_key() const { return !duplicates_.empty(); }
+
+ private:
+  friend class JsonValue;
+  struct Node {
+    std::uint32_t begin, size;  // of the text
+    std::uint32_t next;         // node behind this one and all that is in it
+    JsonKind kind;
+    bool escaped;  // a string with escapes
+  };
+  struct Open {
+    std::uint32_t node;
+    bool object;
+  };
+
+  Outcome value(bool& opened);
+  Outcome member();
+  Outcome string();
+  Outcome escape();
+  Outcome literal();
+  Outcome close();
+  bool unicode_escape(unsigned& code);
+  void skip_space();
+  void note_duplicates(std::uint32_t object);
+  void add(JsonKind kind, const char* begin, const char* end);
+  std::string_view node_text(const Node& node, std::string& scratch) const;
+
+  const char* base_ = nullptr;
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
+  std::vector<Node> nodes_;
+  std::vector<Open> open_;
+  std::vector<std::uint32_t> duplicates_;  // objects that have a key twice
+};
+
+}  // namespace hb::codec
