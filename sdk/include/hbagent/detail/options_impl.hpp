@@ -76,7 +76,7 @@ template <std::size_t Count>
 std::string in_units(std::int64_t value, const Unit (&units)[Count]) {
   for (const Unit& unit : units) {
     if (value % unit.factor == 0 && (value != 0 || unit.factor == 1)) {
-      return quoted(std::to_string(value / unit.factor) + unit.name);
+      return detail::quoted(std::to_string(value / unit.factor) + unit.name);
     }
   }
   return {};
@@ -97,18 +97,18 @@ std::string toml_text(const T& value, const std::array<const char*, kMaxChoices 
   } else if constexpr (std::is_same_v<T, bool>) {
     return value ? "true" : "false";
   } else if constexpr (std::is_enum_v<T>) {
-    return quoted(choices[static_cast<std::size_t>(value)]);
+    return detail::quoted(choices[static_cast<std::size_t>(value)]);
   } else if constexpr (std::is_integral_v<T>) {
     return std::to_string(value);
   } else if constexpr (std::is_floating_point_v<T>) {
     return number_text(value);
   } else if constexpr (std::is_same_v<T, std::string>) {
-    return value.empty() ? std::string() : quoted(value);
+    return value.empty() ? std::string() : detail::quoted(value);
   } else if constexpr (IsDuration<T>::value) {
     static constexpr Unit kUnits[] = {{86'400'000'000, "d"}, {3'600'000'000, "h"}, {60'000'000, "m"},
                                       {1'000'000, "s"},      {1'000, "ms"},        {1, "us"}};
     const auto us = std::chrono::duration_cast<std::chrono::microseconds>(value).count();
-    return us == 0 ? quoted("0s") : in_units(us, kUnits);
+    return us == 0 ? detail::quoted("0s") : in_units(us, kUnits);
   } else if constexpr (std::is_same_v<T, Bytes>) {
     static constexpr Unit kUnits[] = {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"}};
     return in_units(static_cast<std::int64_t>(value.value), kUnits);
