@@ -1,0 +1,30 @@
+// Exponential backoff with jitter.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+namespace hbagent {
+
+// Waits double from `initial` to `longest`; each is drawn evenly from [half, whole] of its step ("equal jitter", AWS
+// Architecture Blog 2015), so that agents that failed together do not return together. Not thread-safe.
+class Backoff {
+ public:
+  using Duration = std::chrono::microseconds;
+  Backoff(Duration initial, Duration longest)
+      : initial_(std::min(initial, longest)), longest_(longest), step_(initial_), random_(std::random_device{}()) {}
+
+  Duration next() {
+    const Duration::rep whole = step_.count();
+    step_ = std::min(longest_, step_ * 2);
+    return Duration(std::uniform_int_distribution<Duration::rep>(whole / 2, whole)(random_));
+  }
+  void reset() { step_ = initial_; }
+
+ private:
+  Duration initial_, longest_, step_;
+  std::minstd_rand random_;
+};
+
+}  // namespace hbagent

@@ -1,0 +1,37 @@
+// What the command line can ask for. Each returns the process's exit code: 0 done, 1 failed while running, 2 usage or
+// configuration.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "log.hpp"
+
+namespace hbagent {
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+struct RunOptions {
+  std::filesystem::path config;
+  std::vector<std::string> plugin_dirs;
+  LogFormat log_format = LogFormat::text;
+  LogLevel log_level = LogLevel::info;
+};
+
+int run_agent(const RunOptions& options);
+
+// Everything that can be checked without connecting; with `connect`, opens every source, processor and sink as well.
+int check_config(const RunOptions& options, bool connect);
+
+// Lists all plugins, or documents one (all kinds of that name). As Markdown: the options block of its README.
+int show_plugins(const std::vector<std::string>& plugin_dirs, const std::string& name, bool markdown);
+
+// Prints a commented, working configuration for the plugins named.
+int init_config(const std::vector<std::string>& plugin_dirs, const std::vector<std::string>& plugins);
+
+int show_version(const std::vector<std::string>& plugin_dirs);
+
+}  // namespace hbagent

@@ -1,0 +1,139 @@
+// The configuration file, checked: what the agent runs.
+#pragma once
+
+#include <hbagent/options.hpp>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "library.hpp"
+#include "problems.hpp"
+#include "values.hpp"
+
+namespace hbagent {
+
+using std::chrono::microseconds;
+
+struct AgentSection {
+  std::string id;
+  std::string data_dir = "/var/lib/hbagent";
+  std::vector<std::string> plugin_dirs;
+  microseconds shutdown_timeout = std::chrono::seconds(10);
+  hb::Bytes dead_letter_max_size = hb::operator""_MiB(64);
+
+  static constexpr auto options = hb::options(
+      hb::option("id", &AgentSection::id, "Name of this agent in logs and metrics; the host name where absent."),
+      hb::option("data_dir", &AgentSection::data_dir,
+                 "Folder for dead letters and the state of plugins. One running agent to a folder."),
+      hb::option("plugin_dirs", &AgentSection::plugin_dirs, "Folders searched for plugins before the usual ones."),
+      hb::option("shutdown_timeout", &AgentSection::shutdown_timeout,
+                 "How long sinks may take to write what is pending after SIGTERM or SIGINT.")
+          .range(std::chrono::seconds(0), std::chrono::hours(1)),
+      hb::option("dead_letter_max_size", &AgentSection::dead_letter_max_size,
+                 "Bound of the dead-letter file and its predecessor together; the oldest letters go first, counted.")
+          .range(hb::operator""_KiB(64), hb::operator""_GiB(1024)));
+};
+
+struct JournalSection {
+  enum class Mode { memory };
+  enum class WhenFull { block, drop_oldest };
+  Mode mode = Mode::memory;
+  hb::Bytes max_size = hb::operator""_MiB(16);
+  WhenFull when_full = WhenFull::block;
+
+  static constexpr auto options = hb::options(
+      hb::option("mode", &JournalSection::mode,
+                 "Where readings wait for the sinks. memory: acknowledged to the source when every sink is done.")
+          .choices("memory"),
+      hb::option("max_size", &JournalSection::max_size, "Bound of what waits.")
+          .range(hb::operator""_KiB(256), hb::operator""_GiB(1024)),
+      hb::option("when_full", &JournalSection::when_full,
+                 "block: sources wait. drop_oldest: the oldest readings are dropped, counted for each sink.")
+          .choices("block", "drop_oldest"));
+};
+
+struct HttpSection {
+  std::string listen;
+
+  static constexpr auto options = hb::options(
+      hb::option("listen", &HttpSection::listen, "Address and port of /metrics, /healthz, /readyz and /api/v1/status.")
+          .required()
+          .example("\"127.0.0.1:9464\""));
+};
+
+// The agent's own keys of every instance.
+struct InstanceKeys {
+  std::string plugin, name;
+  microseconds retry_initial = std::chrono::milliseconds(100);
+  microseconds retry_max = std::chrono::seconds(30);
+  std::vector<std::string> from, where;    // sinks
+  std::optional<std::int64_t> batch_size;  // sinks
+  microseconds batch_timeout = std::chrono::milliseconds(20);
+
+  static constexpr auto plugin_option =
+      hb::option("plugin", &InstanceKeys::plugin, "Which plugin: its name, or the path of its library.").required();
+  static constexpr auto name_option =
+      hb::option("name", &InstanceKeys::name, "Name of this instance; the plugin's name where absent.");
+  static constexpr auto retry_initial_option =
+      hb::option("retry_initial", &InstanceKeys::retry_initial, "First wait after a failure; it doubles, with jitter.")
+          .range(std::chrono::milliseconds(1), std::chrono::hours(1));
+  static constexpr auto retry_max_option =
+      hb::option("retry_max", &InstanceKeys::retry_max, "Longest wait between two tries.")
+          .range(std::chrono::milliseconds(1), std::chrono::hours(1));
+};
+struct SourceKeys {
+  static constexpr auto options = hb::options(InstanceKeys::plugin_option, InstanceKeys::name_option,
+                                              InstanceKeys::retry_initial_option, InstanceKeys::retry_max_option);
+};
+struct ProcessorKeys {
+  static constexpr auto options = hb::options(InstanceKeys::plugin_option, InstanceKeys::name_option);
+};
+struct SinkKeys {
+  static constexpr auto options =
+      hb::options(InstanceKeys::plugin_option, InstanceKeys::name_option,
+                  hb::option("from", &InstanceKeys::from,
+                             "Names of the sources whose readings it takes; every source where absent."),
+                  hb::option("where", &InstanceKeys::where,
+                             "Takes only readings with one of these flags; every reading where absent.")
+                      .choices("low", "high", "jump", "flatline", "clock"),
+                  hb::option("batch_size", &InstanceKeys::batch_size,
+                             "Most readings in one write; the plugin's choice where absent.")
+                      .range(1, 1'000'000),
+                  hb::option("batch_timeout", &InstanceKeys::batch_timeout, "How long a batch may wait to fill.")
+                      .range(std::chrono::microseconds(0), std::chrono::minutes(1)),
+                  InstanceKeys::retry_initial_option, InstanceKeys::retry_max_option);
+};
+inline constexpr std::uint32_t kDefaultBatchSize = 5000;
+
+// One configured plugin instance.
+struct InstanceConfig {
+  const Plugin* plugin = nullptr;
+  InstanceKeys keys;
+  Place place;
+  std::unique_ptr<ValueTree> values;  // root: what create receives
+  std::vector<std::size_t> from;      // sinks: indexes of the sources; empty: all
+  std::uint16_t where = 0;            // sinks: HB_FLAG_* of which one must be set; 0: every reading
+  std::uint32_t batch_size = 0;       // sinks
+  const std::string& name() const { return keys.name; }
+};
+
+struct Config {
+  std::filesystem::path file;
+  AgentSection agent;
+  JournalSection journal;
+  std::optional<HttpSection> http;
+  std::vector<InstanceConfig> sources, processors, sinks;
+};
+
+// The agent's own option tables, for documentation.
+std::vector<OptionSpec> agent_keys_of(std::uint32_t kind);
+
+// `plugin_dirs` of the command line come before those of the file. Null when there are problems; then `problems` has
+// all that could be found in one go.
+std::unique_ptr<Config> load_config(const std::filesystem::path& file, const std::vector<std::string>& plugin_dirs,
+                                    std::unique_ptr<PluginCatalog>& catalog, Problems& problems);
+
+}  // namespace hbagent

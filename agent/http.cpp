@@ -1,0 +1,164 @@
+#include "http.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <charconv>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+#include "version.hpp"
+
+namespace hbagent {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+
+constexpr std::uint32_t kMaxHeader = 8 * 1024;
+
+tcp::endpoint parse_listen(const std::string& listen) {
+  const auto wrong = [&] {
+    return std::runtime_error(
+        fmt::format("[http] listen = \"{}\" is no \"address:port\", such as \"127.0.0.1:9464\"", listen));
+  };
+  const std::size_t colon = listen.rfind(':');
+  if (colon == std::string::npos) throw wrong();
+  std::string host = listen.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host == "localhost") host = "127.0.0.1";
+  std::uint16_t port = 0;
+  const char* end = listen.data() + listen.size();
+  const auto [parsed, error] = std::from_chars(listen.data() + colon + 1, end, port);
+  boost::system::error_code bad_address;
+  const auto address = asio::ip::make_address(host, bad_address);
+  if (error != std::errc() || parsed != end || bad_address) throw wrong();
+  return {address, port};
+}
+
+}  // namespace
+
+class HttpServer::Server {
+ public:
+  Server(const std::string& listen, Handler handler) : handler_(std::move(handler)) {
+    const tcp::endpoint endpoint = parse_listen(listen);
+    boost::system::error_code error;
+    acceptor_->open(endpoint.protocol(), error);
+    if (!error) acceptor_->set_option(asio::socket_base::reuse_address(true), error);
+    if (!error) acceptor_->bind(endpoint, error);
+    if (!error) acceptor_->listen(asio::socket_base::max_listen_connections, error);
+    if (error) {
+      throw std::runtime_error(
+          fmt::format("[http] cannot listen on {}: {}; choose another address or port, or stop who "
+                      "uses it",
+                      listen, error.message()));
+    }
+    accept();
+    thread_ = std::thread([this] { context_->run(); });
+  }
+  ~Server() {
+    context_->stop();
+    thread_.join();
+    closing_ = true;
+    acceptor_.reset();
+    context_.reset();  // ends the sessions, which still count themselves out
+  }
+
+  std::string address() const {
+    const auto endpoint = acceptor_->local_endpoint();
+    const bool v6 = endpoint.address().is_v6();
+    return fmt::format("{}{}{}:{}", v6 ? "[" : "", endpoint.address().to_string(), v6 ? "]" : "", endpoint.port());
+  }
+
+ private:
+  class Session;
+
+  void accept();
+  void closed() {
+    --connections_;
+    if (!accepting_ && !closing_) accept();
+  }
+
+  Handler handler_;
+  int connections_ = 0;
+  bool accepting_ = false;
+  bool closing_ = false;
+  std::optional<asio::io_context> context_{std::in_place, 1};
+  std::optional<tcp::acceptor> acceptor_{std::in_place, *context_};
+  std::thread thread_;
+};
+
+// One connection. Keeps itself alive by its own handlers.
+class HttpServer::Server::Session : public std::enable_shared_from_this<Session> {
+ public:
+  Session(Server& server, tcp::socket socket) : server_(server), stream_(std::move(socket)) {}
+  ~Session() { server_.closed(); }
+
+  void read() {
+    parser_.emplace();
+    parser_->header_limit(kMaxHeader);
+    parser_->body_limit(0);
+    stream_.expires_after(std::chrono::seconds(kTimeoutSeconds));
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+                       if (!error) self->answer();
+                     });
+  }
+
+ private:
+  void answer() {
+    const auto& request = parser_->get();
+    const bool head = request.method() == http::verb::head;
+    HttpAnswer answer;
+    if (!head && request.method() != http::verb::get) {
+      answer = {405, "text/plain; charset=utf-8", "only GET and HEAD\n"};
+    } else {
+      const std::string target(request.target().data(), request.target().size());
+      answer = server_.handler_(target.substr(0, target.find('?')));
+    }
+    response_ = {};
+    response_.result(answer.status);
+    response_.version(request.version());
+    response_.set(http::field::server, std::string("hbagent/") + kVersion);
+    response_.set(http::field::content_type, answer.content_type);
+    response_.set(http::field::cache_control, "no-store");
+    response_.keep_alive(request.keep_alive());
+    response_.content_length(answer.body.size());
+    if (!head) response_.body() = std::move(answer.body);
+    http::async_write(stream_, response_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+      if (!error && self->response_.keep_alive()) self->read();
+    });
+  }
+
+  Server& server_;
+  beast::tcp_stream stream_;
+  beast::flat_buffer buffer_{kMaxHeader + 4096};
+  std::optional<http::request_parser<http::empty_body>> parser_;
+  http::response<http::string_body> response_;
+};
+
+void HttpServer::Server::accept() {
+  accepting_ = true;
+  acceptor_->async_accept([this](boost::system::error_code error, tcp::socket socket) {
+    accepting_ = false;
+    if (!error) {
+      ++connections_;
+      std::make_shared<Session>(*this, std::move(socket))->read();
+    }
+    if (connections_ < kMaxConnections && !accepting_) accept();
+  });
+}
+
+HttpServer::HttpServer(const std::string& listen, Handler handler)
+    : server_(std::make_unique<Server>(listen, std::move(handler))) {}
+HttpServer::~HttpServer() = default;
+std::string HttpServer::address() const {
+  return server_->address();
+}
+
+}  // namespace hbagent

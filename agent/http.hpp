@@ -1,0 +1,40 @@
+// The agent's HTTP endpoint: /metrics, /healthz, /readyz, /api/v1/status.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace hbagent {
+
+struct HttpAnswer {
+  unsigned status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+// One thread of its own; GET and HEAD only. Slow or idle clients are cut off after kTimeoutSeconds, and at most
+// kMaxConnections are served at once; further ones wait in the kernel's queue.
+class HttpServer {
+ public:
+  // Answers a path. Called on the server's thread.
+  using Handler = std::function<HttpAnswer(const std::string& path)>;
+
+  // `listen` is "address:port" or "[v6-address]:port"; port 0 takes a free one. Throws std::runtime_error that says
+  // what to do.
+  HttpServer(const std::string& listen, Handler handler);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  std::string address() const;  // where it listens: "127.0.0.1:9464"
+
+  static constexpr int kTimeoutSeconds = 10;
+  static constexpr int kMaxConnections = 64;
+
+ private:
+  class Server;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace hbagent

@@ -1,0 +1,87 @@
+// The command line.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <map>
+
+#include "commands.hpp"
+
+namespace {
+
+void add_common(CLI::App& app, hbagent::RunOptions& options, bool config_required) {
+  auto* config = app.add_option("-c,--config", options.config, "Configuration file (TOML)");
+  if (config_required) config->required();
+  app.add_option("--plugin-dir", options.plugin_dirs, "Folder searched for plugins first; may be given more than once");
+}
+
+void add_logging(CLI::App& app, hbagent::RunOptions& options) {
+  using hbagent::LogFormat;
+  using hbagent::LogLevel;
+  static const std::map<std::string, LogFormat> kFormats = {{"text", LogFormat::text}, {"json", LogFormat::json}};
+  static const std::map<std::string, LogLevel> kLevels = {
+      {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
+  app.add_option("--log-format", options.log_format, "How log lines on stderr look: text or json")
+      ->transform(CLI::CheckedTransformer(kFormats).description(""))
+      ->type_name("FORMAT");
+  app.add_option("--log-level", options.log_level, "Least severe level that is logged: debug, info, warning or error")
+      ->transform(CLI::CheckedTransformer(kLevels).description(""))
+      ->type_name("LEVEL");
+}
+
+int run(int argc, char** argv) {
+  hbagent::RunOptions options;
+  CLI::App app(
+      "hbagent: a lightweight, plugin-based edge agent for heart-rate streams.\n"
+      "hbagent -c FILE runs the configuration until SIGTERM or SIGINT.",
+      "hbagent");
+  app.set_help_flag("-h,--help", "Print this help");
+  bool version = false;
+  app.add_flag("--version", version, "Print the version, the plugin ABI and the plugin folders");
+  add_common(app, options, false);
+  add_logging(app, options);
+  app.require_subcommand(0, 1);
+
+  bool connect = false;
+  CLI::App* check = app.add_subcommand("check", "Check a configuration without connecting anywhere");
+  add_common(*check, options, true);
+  check->add_flag("--connect", connect, "Open every source, processor and sink as well");
+
+  std::string plugin_name;
+  bool markdown = false;
+  CLI::App* plugins = app.add_subcommand("plugins", "List the plugins, or document one");
+  plugins->add_option("NAME", plugin_name, "Plugin to document; source:NAME or sink:NAME for one kind of it");
+  plugins->add_flag("--markdown", markdown, "As Markdown, for the plugin's README");
+  plugins->add_option("--plugin-dir", options.plugin_dirs, "Folder searched for plugins first");
+
+  std::vector<std::string> init_plugins;
+  CLI::App* init = app.add_subcommand("init", "Print a commented configuration for some plugins");
+  init->add_option("PLUGIN", init_plugins, "Plugins, in order; source:NAME or sink:NAME where a name is both")
+      ->required();
+  init->add_option("--plugin-dir", options.plugin_dirs, "Folder searched for plugins first");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? hbagent::kExitDone : hbagent::kExitUsage;
+  }
+  if (version) return hbagent::show_version(options.plugin_dirs);
+  if (check->parsed()) return hbagent::check_config(options, connect);
+  if (plugins->parsed()) return hbagent::show_plugins(options.plugin_dirs, plugin_name, markdown);
+  if (init->parsed()) return hbagent::init_config(options.plugin_dirs, init_plugins);
+  if (options.config.empty()) {
+    std::fprintf(stderr, "hbagent: give a configuration with -c FILE, or see hbagent --help\n");
+    return hbagent::kExitUsage;
+  }
+  return hbagent::run_agent(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "hbagent: %s\n", error.what());
+    return hbagent::kExitFailed;
+  }
+}

@@ -1,0 +1,147 @@
+#include "processor_chain.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "backoff.hpp"
+#include "text.hpp"
+
+namespace hbagent {
+
+std::string reading_as_json(const hb_reading& reading) {
+  static constexpr std::pair<std::uint16_t, const char*> kFlags[] = {{HB_FLAG_LOW, "low"},
+                                                                     {HB_FLAG_HIGH, "high"},
+                                                                     {HB_FLAG_JUMP, "jump"},
+                                                                     {HB_FLAG_FLATLINE, "flatline"},
+                                                                     {HB_FLAG_CLOCK, "clock"}};
+  nlohmann::ordered_json json;
+  const auto* id_end = std::find(std::begin(reading.customer_id), std::end(reading.customer_id), '\0');
+  json["customer_id"] = std::string(std::begin(reading.customer_id), id_end);
+  json["time"] = iso_time(reading.time_us);
+  json["heart_rate"] = reading.heart_rate;
+  for (const auto& [bit, name] : kFlags) {
+    if ((reading.flags & bit) != 0) json["flags"].push_back(name);
+  }
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+ProcessorChain::ProcessorChain(const std::vector<InstanceConfig>& processors, const std::string& source, Logger& logger,
+                               DeadLetters& dead_letters, const std::filesystem::path& state_dir)
+    : source_(source), dead_letters_(dead_letters) {
+  for (const InstanceConfig& config : processors) {
+    const auto folder = state_dir.empty() ? state_dir : state_dir / ("processor-" + config.name()) / source;
+    if (!folder.empty()) std::filesystem::create_directories(folder);
+    instances_.push_back(std::make_unique<Instance>(HB_PROCESSOR, config, logger, folder, nullptr));
+  }
+}
+
+bool ProcessorChain::create(std::string& error) {
+  return std::all_of(instances_.begin(), instances_.end(), [&](const auto& instance) {
+    if (instance->create(error)) return true;
+    error = instance->component() + ": " + error;
+    return false;
+  });
+}
+
+std::int32_t ProcessorChain::open(std::string& error) {
+  for (const auto& instance : instances_) {
+    const std::int32_t status = instance->open(error);
+    if (status != HB_OK) {
+      error = instance->component() + ": " + error;
+      return status;
+    }
+  }
+  return HB_OK;
+}
+
+void ProcessorChain::close() {
+  for (const auto& instance : instances_) instance->close();
+}
+
+void ProcessorChain::request_stop() {
+  for (const auto& instance : instances_) instance->request_stop();
+}
+
+std::int64_t ProcessorChain::process(std::vector<hb_reading>& buffer, std::size_t count, SourceTerms& terms,
+                                     bool& failed) {
+  auto left = static_cast<std::uint32_t>(count);
+  for (const auto& instance : instances_) {
+    if (!process_one(*instance, buffer, left, terms, failed)) return -1;
+  }
+  return left;
+}
+
+bool ProcessorChain::process_one(Instance& instance, std::vector<hb_reading>& buffer, std::uint32_t& count,
+                                 SourceTerms& terms, bool& failed) {
+  const auto capacity = static_cast<std::uint32_t>(buffer.size());
+  const auto& keys = instance.config().keys;
+  Backoff backoff(keys.retry_initial, keys.retry_max);
+  before_.assign(buffer.begin(), buffer.begin() + count);
+  for (bool retried = false;; retried = true) {
+    std::string error;
+    std::uint32_t after = count;
+    std::int32_t status = instance.process(buffer.data(), &after, capacity, verdicts_, error);
+    if (status == HB_OK && (after < count || after > capacity)) {
+      error = "process returned " + std::to_string(after) + " readings for " + std::to_string(count) +
+              " with room for " + std::to_string(capacity);
+      status = HB_FAILED;
+    }
+    if (status == HB_OK) {
+      const auto verdicts = verdicts_.take(after, {HB_VERDICT_REJECT, HB_VERDICT_DISCARD}, error);
+      if (error.empty()) {
+        terms.added += after - count;
+        count = after;
+        if (retried) instance.set_state(Instance::State::up);
+        return apply_verdicts(instance, buffer, count, verdicts, terms);
+      }
+      status = HB_FAILED;
+    }
+    failed = status != HB_RETRY && status != HB_REOPEN;
+    instance.note_failure(error, !failed);
+    instance.logger().log(failed ? LogLevel::error : LogLevel::warning, instance.component(), error);
+    if (failed) return false;
+    if (instance.wait(backoff.next())) return false;
+    std::copy(before_.begin(), before_.end(), buffer.begin());
+    if (status == HB_REOPEN) {
+      instance.close();
+      instance.open(error);  // a failure shows in the next call
+    }
+  }
+}
+
+bool ProcessorChain::apply_verdicts(Instance& instance, std::vector<hb_reading>& buffer, std::uint32_t& count,
+                                    const std::vector<Verdict>& verdicts, SourceTerms& terms) {
+  if (verdicts.empty()) return true;
+  std::size_t keep = verdicts.front().index;
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    const Verdict& verdict = verdicts[i];
+    const std::string reason = clean_reason(verdict.reason.c_str());
+    if (verdict.kind == HB_VERDICT_REJECT) {
+      if (!keep_dead_letter(instance, buffer[verdict.index], verdict)) return false;
+      add(terms.dead_lettered, reason, 1);
+    } else {
+      add(terms.removed, reason, 1);
+    }
+    const std::size_t next = i + 1 < verdicts.size() ? verdicts[i + 1].index : count;
+    const std::size_t run = next - verdict.index - 1;
+    std::copy_n(buffer.begin() + verdict.index + 1, run, buffer.begin() + static_cast<std::ptrdiff_t>(keep));
+    keep += run;
+  }
+  count = static_cast<std::uint32_t>(keep);
+  return true;
+}
+
+bool ProcessorChain::keep_dead_letter(Instance& instance, const hb_reading& reading, const Verdict& verdict) {
+  const std::string payload = reading_as_json(reading);
+  const std::string component = instance.component();
+  Backoff backoff(instance.config().keys.retry_initial, instance.config().keys.retry_max);
+  for (;;) {
+    std::string error;
+    if (dead_letters_.append({source_, component, verdict.reason, verdict.detail, "", payload}, error)) return true;
+    instance.note_failure(error, true);
+    instance.logger().error(component, error);
+    if (instance.wait(backoff.next())) return false;
+  }
+}
+
+}  // namespace hbagent

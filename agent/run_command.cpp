@@ -1,0 +1,217 @@
+// hbagent -c FILE: runs until stopped or done.
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <thread>
+
+#include "commands.hpp"
+#include "config.hpp"
+#include "http.hpp"
+#include "metrics.hpp"
+#include "pipeline.hpp"
+#include "text.hpp"
+#include "version.hpp"
+
+namespace hbagent {
+namespace {
+
+// Takes SIGINT, SIGTERM and SIGHUP on a thread of its own. Made before any other thread, so that all block them.
+class Signals {
+ public:
+  explicit Signals(Logger& logger) : logger_(logger) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, number);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC);
+    end_fd_ = eventfd(0, EFD_CLOEXEC);
+    thread_ = std::thread([this] { listen(); });
+  }
+  ~Signals() {
+    const std::uint64_t one = 1;
+    if (write(end_fd_, &one, sizeof one) == sizeof one) thread_.join();
+    close(signal_fd_);
+    close(end_fd_);
+  }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  int stops() const { return stops_; }
+  // Who is told that a stop was asked for. Set once, before the pipeline runs.
+  void on_stop(std::function<void()> told) {
+    const std::lock_guard lock(mutex_);
+    told_ = std::move(told);
+  }
+
+ private:
+  void listen() {
+    for (;;) {
+      pollfd ready[2] = {{signal_fd_, POLLIN, 0}, {end_fd_, POLLIN, 0}};
+      if (poll(ready, 2, -1) < 0) continue;
+      if (ready[1].revents != 0) return;
+      signalfd_siginfo info{};
+      if (read(signal_fd_, &info, sizeof info) != sizeof info) continue;
+      if (info.ssi_signo == SIGHUP) {
+        logger_.warn("agent", "SIGHUP: this version does not reload; restart it to change the configuration");
+        continue;
+      }
+      const int before = stops_++;
+      const char* name = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+      logger_.info("agent", before == 0 ? fmt::format("{}: stopping; a second signal stops at once", name)
+                                        : fmt::format("{} again: stopping at once", name));
+      const std::lock_guard lock(mutex_);
+      if (told_) told_();
+    }
+  }
+
+  Logger& logger_;
+  int signal_fd_ = -1;
+  int end_fd_ = -1;
+  std::atomic<int> stops_{0};
+  std::mutex mutex_;
+  std::function<void()> told_;
+  std::thread thread_;
+};
+
+HttpAnswer answer_http(const Pipeline& pipeline, const std::string& path) {
+  static constexpr const char* kText = "text/plain; charset=utf-8";
+  if (path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", prometheus_text(pipeline)};
+  if (path == "/api/v1/status") return {200, "application/json", status_json(pipeline)};
+  if (path == "/healthz") return {200, kText, "alive\n"};
+  if (path == "/readyz") {
+    const auto reasons = pipeline.not_ready();
+    if (reasons.empty()) return {200, kText, "ready\n"};
+    return {503, kText, joined(reasons, "\n") + "\n"};
+  }
+  return {404, kText, "there is /metrics, /healthz, /readyz and /api/v1/status\n"};
+}
+
+void log_end(Logger& logger, const Pipeline& pipeline) {
+  const Pipeline::View view = pipeline.view();
+  for (const auto& source : view.sources) {
+    logger.info("source/" + source.name,
+                fmt::format("received {}, journaled {}, discarded {}, dead-lettered {}, removed {}",
+                            grouped(source.terms.received), grouped(source.terms.journaled),
+                            grouped(total(source.terms.discarded)), grouped(total(source.terms.dead_lettered)),
+                            grouped(total(source.terms.removed))));
+  }
+  for (const auto& sink : view.sinks) {
+    logger.info(
+        "sink/" + sink.name,
+        fmt::format("delivered {} ({} of them stored before), filtered {}, rejected {}, dropped {}, pending {}",
+                    grouped(sink.terms.delivered), grouped(sink.terms.duplicate), grouped(sink.terms.filtered),
+                    grouped(total(sink.terms.rejected)), grouped(sink.terms.dropped), grouped(sink.terms.pending)));
+  }
+}
+
+void print_problems(const Problems& problems) {
+  for (const std::string& line : problems.lines()) fmt::print(stderr, "{}\n", line);
+}
+
+int run_pipeline(Pipeline& pipeline, const Config& config, Signals& signals, Logger& logger) {
+  const Pipeline::Outcome outcome = pipeline.wait([&] { return signals.stops() > 0; });
+  const bool asked = outcome == Pipeline::Outcome::stop_requested;
+  // Finished sources wait for their sinks as long as it takes; a stop only as long as the operator allows.
+  const auto timeout = outcome == Pipeline::Outcome::all_done && !pipeline.any_failed()
+                           ? std::chrono::microseconds::max()
+                           : config.agent.shutdown_timeout;
+  const auto hurry = [&] { return signals.stops() > (asked ? 1 : 0); };
+  const bool joined_all = pipeline.stop(timeout, hurry);
+  log_end(logger, pipeline);
+  const std::uint64_t pending = pipeline.pending();
+  if (pending > 0) {
+    logger.warn("agent", fmt::format("stopped with {} readings undelivered; they were never acknowledged, so sources "
+                                     "that can redeliver will",
+                                     grouped(pending)));
+  }
+  if (!joined_all) {
+    std::fflush(nullptr);
+    std::_Exit(kExitFailed);  // a thread is stuck inside a plugin: there is no clean way out
+  }
+  const bool failed = pipeline.any_failed() || pending > 0;
+  logger.info("agent", failed ? "stopped; not everything went well, see above" : "stopped");
+  return failed ? kExitFailed : kExitDone;
+}
+
+}  // namespace
+
+int run_agent(const RunOptions& options) {
+  Logger logger(options.log_format, options.log_level);
+  Problems problems(options.config.string());
+  std::unique_ptr<PluginCatalog> catalog;
+  const auto config = load_config(options.config, options.plugin_dirs, catalog, problems);
+  if (config == nullptr) {
+    print_problems(problems);
+    return kExitUsage;
+  }
+  Signals signals(logger);
+  try {
+    Pipeline pipeline(*config, logger);
+    signals.on_stop([&] { pipeline.poke(); });
+    std::optional<HttpServer> http;
+    if (config->http) {
+      http.emplace(config->http->listen, [&](const std::string& path) { return answer_http(pipeline, path); });
+    }
+    if (!pipeline.start(problems)) {
+      signals.on_stop(nullptr);
+      print_problems(problems);
+      return kExitUsage;
+    }
+    logger.info("agent", fmt::format("hbagent {} runs as \"{}\" with {}: {} source(s), {} processor(s), {} sink(s){}",
+                                     kVersion, config->agent.id, options.config.string(), config->sources.size(),
+                                     config->processors.size(), config->sinks.size(),
+                                     http ? ", http on " + http->address() : ""));
+    const int code = run_pipeline(pipeline, *config, signals, logger);
+    signals.on_stop(nullptr);
+    return code;
+  } catch (const std::runtime_error& error) {
+    fmt::print(stderr, "{}: {}\n", options.config.string(), error.what());
+    return kExitUsage;
+  }
+}
+
+int check_config(const RunOptions& options, bool connect) {
+  Logger logger(options.log_format, options.log_level);
+  Problems problems(options.config.string());
+  std::unique_ptr<PluginCatalog> catalog;
+  const auto config = load_config(options.config, options.plugin_dirs, catalog, problems);
+  int failures = 0;
+  if (config != nullptr) {
+    const auto check_one = [&](std::uint32_t kind, const InstanceConfig& each) {
+      // No state_dir: nothing on disk is touched.
+      Instance instance(kind, each, logger, {}, nullptr);
+      std::string error;
+      if (!instance.create(error)) {
+        problems.add(each.place, instance.component() + ": " + error);
+        return;
+      }
+      if (!connect) return;
+      const std::int32_t status = instance.open(error);
+      if (status == HB_OK) {
+        fmt::print("{}: connected\n", instance.component());
+      } else {
+        fmt::print("{}: cannot connect: {}\n", instance.component(), error);
+        ++failures;
+      }
+    };
+    for (const InstanceConfig& each : config->sources) check_one(HB_SOURCE, each);
+    for (const InstanceConfig& each : config->processors) check_one(HB_PROCESSOR, each);
+    for (const InstanceConfig& each : config->sinks) check_one(HB_SINK, each);
+  }
+  print_problems(problems);
+  if (!problems.empty()) return kExitUsage;
+  if (failures > 0) return kExitFailed;
+  fmt::print("{}: good: {} source(s), {} processor(s), {} sink(s){}\n", options.config.string(), config->sources.size(),
+             config->processors.size(), config->sinks.size(), connect ? ", all connected" : "");
+  return kExitDone;
+}
+
+}  // namespace hbagent

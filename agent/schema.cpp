@@ -1,0 +1,323 @@
+#include "schema.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "text.hpp"
+
+namespace hbagent {
+namespace {
+
+constexpr std::size_t kMaxSecretFile = 64 * 1024;
+
+std::string found_text(const toml::node& node, bool secret) {
+  std::ostringstream out;
+  out << node.type();
+  if (secret && node.is_string()) return "a string (not shown)";
+  if (node.is_table() || node.is_array()) return fmt::format("{}", out.str() == "table" ? "a table" : "an array");
+  node.visit([&](const auto& value) {
+    if constexpr (toml::is_value<decltype(value)>) {
+      if constexpr (toml::is_string<decltype(value)>) {
+        out << " \"" << value.get() << '"';
+      } else {
+        out << ' ' << value.get();
+      }
+    }
+  });
+  return out.str();
+}
+
+// A value that came as text, because it is an environment reference, read as the scalar it stands for.
+std::optional<hb_value> scalar_from_text(std::uint32_t kind, const std::string& text) {
+  if (kind == HB_BOOL && (text == "true" || text == "false")) return ValueTree::scalar(HB_BOOL, text == "true");
+  if (kind != HB_INTEGER && kind != HB_NUMBER) return std::nullopt;
+  try {
+    const toml::table table = toml::parse("v = " + text);
+    if (const auto integer = table["v"].as_integer()) {
+      return ValueTree::scalar(kind, integer->get(), static_cast<double>(integer->get()));
+    }
+    if (const auto number = table["v"].as_floating_point(); number != nullptr && kind == HB_NUMBER) {
+      return ValueTree::scalar(kind, 0, number->get());
+    }
+  } catch (const toml::parse_error&) {  // no number: the caller names the kind that is expected
+  }
+  return std::nullopt;
+}
+
+const char* hint_for(std::uint32_t kind) {
+  if (kind == HB_DURATION) return R"( such as "250ms", "5s" or "2h")";
+  if (kind == HB_SIZE) return R"( such as "64KiB" or "1GiB")";
+  return "";
+}
+
+}  // namespace
+
+Place place_of(const toml::node& node) {
+  return {static_cast<unsigned>(node.source().begin.line), static_cast<unsigned>(node.source().begin.column)};
+}
+
+std::optional<toml::table> parse_snippet(const std::string& key, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  try {
+    return toml::parse(key + " = " + text);
+  } catch (const toml::parse_error& error) {
+    throw std::runtime_error(fmt::format("option \"{}\": its text {} is no TOML: {}", key, text, error.description()));
+  }
+}
+
+void SchemaReader::problem(const toml::node& node, const std::string& text) {
+  problems_.add(place_of(node), subject_.empty() ? text : subject_ + ": " + text);
+}
+
+void SchemaReader::check_keys(const toml::table& table, std::span<const OptionSpec> specs,
+                              std::span<const OptionSpec> others, const std::string& path) {
+  std::vector<std::string> known;
+  for (const auto* list : {&specs, &others}) {
+    for (const OptionSpec& spec : *list) known.push_back(spec.key);
+  }
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string meant = nearest(name, known);
+    const Place place{static_cast<unsigned>(key.source().begin.line), static_cast<unsigned>(key.source().begin.column)};
+    problems_.add(
+        place, fmt::format("{}unknown key \"{}{}\";{} allowed: {}", subject_.empty() ? "" : subject_ + ": ", path, name,
+                           meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant), joined(known)));
+  }
+}
+
+std::vector<hb_value> SchemaReader::read(const toml::table& table, std::span<const OptionSpec> specs,
+                                         const std::string& path) {
+  std::vector<hb_value> values;
+  for (const OptionSpec& spec : specs) {
+    std::optional<hb_value> value;
+    if (const toml::node* node = table.get(spec.key)) {
+      value = read_value(*node, spec, path + spec.key);
+    } else if (spec.required) {
+      problem(table, fmt::format("\"{}{}\" is missing: {} ({})", path, spec.key, spec.help, kind_name(spec)));
+    } else if (const auto fallback = parse_snippet(spec.key, spec.default_text)) {
+      value = read_value(*fallback->get(spec.key), spec, path + spec.key);
+    }
+    if (value) {
+      value->key = tree_.keep(spec.key);
+      values.push_back(*value);
+    }
+  }
+  return values;
+}
+
+std::optional<hb_value> SchemaReader::read_value(const toml::node& node, const OptionSpec& spec,
+                                                 const std::string& path) {
+  switch (spec.kind) {
+    case HB_LIST:
+      return read_list(node, spec, path);
+    case HB_TABLE:
+      return read_nested(node, spec, path);
+    case HB_TABLES:
+      return read_tables(node, spec, path);
+    case HB_PASS:
+      return read_pass_through(node, path);
+    default:
+      return read_scalar(node, spec.kind, spec, path);
+  }
+}
+
+void SchemaReader::wrong_kind(const toml::node& node, const OptionSpec& spec, const std::string& path) {
+  const std::uint32_t scalar = spec.kind == HB_LIST ? spec.element : spec.kind;
+  problem(node, fmt::format("\"{}\" must be a {}{}, found {}", path, kind_name(spec), hint_for(scalar),
+                            found_text(node, spec.secret)));
+}
+
+bool SchemaReader::in_range(const toml::node& node, double value, std::uint32_t kind, const OptionSpec& spec,
+                            const std::string& path) {
+  const double scaled = kind == HB_DURATION ? value / 1e6 : value;
+  // Bounds are seconds as binary fractions: compare with room for the last microsecond.
+  const double slack = kind == HB_DURATION ? 1e-9 : 0;
+  const bool fits =
+      (!spec.minimum || scaled >= *spec.minimum - slack) && (!spec.maximum || scaled <= *spec.maximum + slack);
+  if (!fits) {
+    problem(node, fmt::format("\"{}\" is out of range: found {}, allowed {}", path, found_text(node, spec.secret),
+                              range_text(spec)));
+  }
+  return fits;
+}
+
+std::optional<hb_value> SchemaReader::read_scalar(const toml::node& node, std::uint32_t kind, const OptionSpec& spec,
+                                                  const std::string& path) {
+  if (const auto* text = node.as_string()) return read_text(node, kind, text->get(), spec, path);
+  if (const auto* flag = node.as_boolean(); flag != nullptr && kind == HB_BOOL) {
+    return ValueTree::scalar(kind, flag->get() ? 1 : 0);
+  }
+  if (const auto* integer = node.as_integer(); integer != nullptr && (kind == HB_INTEGER || kind == HB_NUMBER)) {
+    const auto number = static_cast<double>(integer->get());
+    if (!in_range(node, number, kind, spec, path)) return std::nullopt;
+    return ValueTree::scalar(kind, integer->get(), number);
+  }
+  if (const auto* number = node.as_floating_point(); number != nullptr && kind == HB_NUMBER) {
+    if (!std::isfinite(number->get())) {
+      problem(node, fmt::format("\"{}\" must be a finite number", path));
+      return std::nullopt;
+    }
+    if (!in_range(node, number->get(), kind, spec, path)) return std::nullopt;
+    return ValueTree::scalar(kind, 0, number->get());
+  }
+  wrong_kind(node, spec, path);
+  return std::nullopt;
+}
+
+std::optional<std::string> SchemaReader::expanded(const toml::node& node, const std::string& text, bool secret,
+                                                  const std::string& path) {
+  std::string error;
+  auto value = expand_environment(text, error);
+  if (!value) {
+    problem(node, fmt::format("\"{}\": {}", path, error));
+    return std::nullopt;
+  }
+  static constexpr std::string_view kFile = "file:";
+  if (!secret || value->rfind(kFile, 0) != 0) return value;
+  const std::string file = value->substr(kFile.size());
+  std::ifstream in(file, std::ios::binary);
+  std::string content(kMaxSecretFile + 1, '\0');
+  in.read(content.data(), static_cast<std::streamsize>(content.size()));
+  if (in.bad() || (in.fail() && !in.eof())) {
+    problem(node, fmt::format("\"{}\": cannot read the secret file {}", path, file));
+    return std::nullopt;
+  }
+  content.resize(static_cast<std::size_t>(in.gcount()));
+  if (content.size() > kMaxSecretFile) {
+    problem(node, fmt::format("\"{}\": the secret file {} is longer than {} bytes", path, file, kMaxSecretFile));
+    return std::nullopt;
+  }
+  while (!content.empty() && (content.back() == '\n' || content.back() == '\r')) content.pop_back();
+  return content;
+}
+
+std::optional<hb_value> SchemaReader::read_text(const toml::node& node, std::uint32_t kind, const std::string& text,
+                                                const OptionSpec& spec, const std::string& path) {
+  const auto value = expanded(node, text, spec.secret, path);
+  if (!value) return std::nullopt;
+  if (kind == HB_STRING) {
+    if (value->find('\0') != std::string::npos) {
+      problem(node, fmt::format("\"{}\" must not hold a NUL character", path));
+      return std::nullopt;
+    }
+    if (spec.required && value->empty()) {
+      problem(node, fmt::format("\"{}\" must not be empty: {}", path, spec.help));
+      return std::nullopt;
+    }
+    return tree_.text(kind, *value);
+  }
+  if (kind == HB_CHOICE) {
+    const auto choice = std::find(spec.choices.begin(), spec.choices.end(), *value);
+    if (choice != spec.choices.end()) return tree_.text(kind, *value, choice - spec.choices.begin());
+    const std::string meant = nearest(*value, spec.choices);
+    problem(node, fmt::format("\"{}\": found \"{}\";{} allowed: {}", path, *value,
+                              meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant), joined(spec.choices)));
+    return std::nullopt;
+  }
+  std::optional<hb_value> parsed;
+  if (kind == HB_DURATION || kind == HB_SIZE) {
+    const auto amount = kind == HB_DURATION ? parse_duration(*value) : parse_size(*value);
+    if (amount) parsed = ValueTree::scalar(kind, *amount, static_cast<double>(*amount));
+  } else if (*value != text) {
+    parsed = scalar_from_text(kind, *value);
+  }
+  if (!parsed) {
+    wrong_kind(node, spec, path);
+    return std::nullopt;
+  }
+  if (kind != HB_BOOL && !in_range(node, parsed->number, kind, spec, path)) return std::nullopt;
+  return parsed;
+}
+
+std::optional<hb_value> SchemaReader::read_list(const toml::node& node, const OptionSpec& spec,
+                                                const std::string& path) {
+  const auto* array = node.as_array();
+  if (array == nullptr) {
+    wrong_kind(node, spec, path);
+    return std::nullopt;
+  }
+  std::vector<hb_value> items;
+  bool sound = true;
+  for (const toml::node& element : *array) {
+    const auto item = read_scalar(element, spec.element, spec, fmt::format("{}[{}]", path, items.size()));
+    sound = sound && item.has_value();
+    if (item) items.push_back(*item);
+  }
+  if (sound && spec.required && items.empty()) {
+    problem(node, fmt::format("\"{}\" must not be empty: {}", path, spec.help));
+    return std::nullopt;
+  }
+  if (!sound) return std::nullopt;
+  return tree_.composite(HB_LIST, std::move(items));
+}
+
+std::optional<hb_value> SchemaReader::read_nested(const toml::node& node, const OptionSpec& spec,
+                                                  const std::string& path) {
+  if (const auto* nested = node.as_table()) {
+    check_keys(*nested, spec.fields, {}, path + ".");
+    return tree_.composite(HB_TABLE, read(*nested, spec.fields, path + "."));
+  }
+  if (node.is_string() && !spec.shorthand.empty()) {
+    toml::table nested;
+    nested.insert(spec.shorthand, *node.as_string());
+    return tree_.composite(HB_TABLE, read(nested, spec.fields, path + "."));
+  }
+  wrong_kind(node, spec, path);
+  return std::nullopt;
+}
+
+std::optional<hb_value> SchemaReader::read_tables(const toml::node& node, const OptionSpec& spec,
+                                                  const std::string& path) {
+  const auto* array = node.as_array();
+  if (array == nullptr ||
+      !std::all_of(array->begin(), array->end(), [](const auto& each) { return each.is_table(); })) {
+    wrong_kind(node, spec, path);
+    return std::nullopt;
+  }
+  std::vector<hb_value> items;
+  for (const toml::node& element : *array) {
+    const std::string item_path = fmt::format("{}[{}].", path, items.size());
+    check_keys(*element.as_table(), spec.fields, {}, item_path);
+    items.push_back(tree_.composite(HB_TABLE, read(*element.as_table(), spec.fields, item_path)));
+  }
+  if (spec.required && items.empty()) problem(node, fmt::format("\"{}\" must not be empty: {}", path, spec.help));
+  return tree_.composite(HB_TABLES, std::move(items));
+}
+
+std::optional<hb_value> SchemaReader::read_pass_through(const toml::node& node, const std::string& path) {
+  const auto* table = node.as_table();
+  if (table == nullptr) {
+    problem(node, fmt::format("\"{}\" must be a table, found {}", path, found_text(node, false)));
+    return std::nullopt;
+  }
+  std::vector<hb_value> items;
+  for (const auto& [key, item] : *table) {
+    const std::string item_path = path + "." + std::string(key.str());
+    std::optional<std::string> text;
+    if (const auto* string = item.as_string()) {
+      text = expanded(item, string->get(), true, item_path);
+    } else if (const auto* integer = item.as_integer()) {
+      text = std::to_string(integer->get());
+    } else if (const auto* number = item.as_floating_point()) {
+      text = fmt::format("{}", number->get());
+    } else if (const auto* flag = item.as_boolean()) {
+      text = flag->get() ? "true" : "false";
+    } else {
+      problem(item,
+              fmt::format("\"{}\" must be a string, number or bool, found {}", item_path, found_text(item, false)));
+    }
+    if (!text) continue;
+    hb_value value = tree_.text(HB_STRING, *text);
+    value.key = tree_.keep(key.str());
+    items.push_back(value);
+  }
+  return tree_.composite(HB_PASS, std::move(items));
+}
+
+}  // namespace hbagent

@@ -1,0 +1,237 @@
+#include "sink_runner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "processor_chain.hpp"
+#include "text.hpp"
+
+namespace hbagent {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::int64_t wall_clock_us() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+double seconds_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+SinkRunner::SinkRunner(std::size_t index, const InstanceConfig& config, const Surroundings& surroundings)
+    : index_(index),
+      around_(surroundings),
+      instance_(HB_SINK, config, surroundings.logger, surroundings.state_dir / ("sink-" + config.name()), nullptr) {
+  std::filesystem::create_directories(surroundings.state_dir / ("sink-" + config.name()));
+}
+
+SinkRunner::~SinkRunner() {
+  join();
+}
+
+void SinkRunner::start() {
+  thread_ = std::thread([this] { thread_main(); });
+}
+
+void SinkRunner::go() {
+  around_.board.change([this] { go_ = true; });
+}
+
+void SinkRunner::drain() {
+  draining_ = true;
+  around_.journal.interrupt(index_);
+  go();
+}
+
+void SinkRunner::abort() {
+  instance_.request_stop();
+  drain();
+}
+
+void SinkRunner::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void SinkRunner::set_phase(Phase phase) {
+  around_.board.change([&] { phase_ = phase; });
+}
+
+void SinkRunner::fail(const std::string& error) {
+  instance_.note_failure(error, false);
+  around_.logger.error(instance_.component(),
+                       "failed: " + error + "; what is pending is kept, and the sink stays stopped until a restart");
+  around_.board.change([this] { failed_ = true; });
+}
+
+void SinkRunner::thread_main() {
+  std::string error;
+  if (!instance_.create(error)) {
+    around_.board.change([&] {
+      create_error_ = error;
+      failed_ = true;
+      phase_ = Phase::ended;
+    });
+    return;
+  }
+  set_phase(Phase::created);
+  around_.board.wait([this] { return go_; });
+  set_phase(Phase::running);
+  work();
+  if (opened_) instance_.close();
+  set_phase(Phase::ended);
+}
+
+void SinkRunner::work() {
+  const InstanceConfig& config = instance_.config();
+  JournalBatch batch;
+  if (!open_with_backoff()) return;
+  while (!instance_.stopping()) {
+    std::uint64_t available = around_.journal.wait(index_, 1, Clock::time_point::max());
+    if (available < config.batch_size && !draining_) {
+      available = around_.journal.wait(index_, config.batch_size, Clock::now() + config.keys.batch_timeout);
+    }
+    if (available == 0) {
+      if (draining_) return;
+      continue;
+    }
+    around_.journal.read(index_, config.batch_size, batch);
+    SinkTerms terms;
+    terms.filtered = batch.filtered;
+    const std::int64_t newest_us = batch.readings.empty() ? 0 : batch.readings.back().received_us;
+    if (!deliver(batch, terms)) return;
+    around_.journal.commit(index_, batch.end, terms);
+    const std::lock_guard lock(progress_mutex_);
+    last_progress_ = Clock::now();
+    if (newest_us != 0) progress_.last_delay_seconds = static_cast<double>(wall_clock_us() - newest_us) / 1e6;
+  }
+}
+
+bool SinkRunner::open_with_backoff() {
+  const auto& keys = instance_.config().keys;
+  Backoff backoff(keys.retry_initial, keys.retry_max);
+  for (std::uint64_t tries = 1; !instance_.stopping(); ++tries) {
+    std::string error;
+    const std::int32_t status = instance_.open(error);
+    opened_ = true;
+    if (status == HB_OK) {
+      if (tries > 1) around_.logger.info(instance_.component(), fmt::format("connected after {} tries", tries));
+      return true;
+    }
+    instance_.close();
+    opened_ = false;
+    if (status == HB_FAILED) {
+      fail(error);
+      return false;
+    }
+    if (!pause(error, backoff)) return false;
+  }
+  return false;
+}
+
+bool SinkRunner::pause(const std::string& error, Backoff& backoff) {
+  const auto time = backoff.next();
+  instance_.note_failure(error, true);
+  around_.logger.warn(instance_.component(), fmt::format("{}; trying again in {} ms", error, time.count() / 1000));
+  return !instance_.wait(time);
+}
+
+bool SinkRunner::deliver(JournalBatch& batch, SinkTerms& terms) {
+  const auto& keys = instance_.config().keys;
+  Backoff backoff(keys.retry_initial, keys.retry_max);
+  std::vector<std::uint32_t> origin;  // of the readings that are left; made at the first that must be tried again
+  for (std::uint64_t tries = 1; !batch.readings.empty(); ++tries) {
+    if (tries > 1 && instance_.stopping()) return false;
+    std::string error;
+    const std::int32_t status = write_once(batch, batch.readings, origin, terms, error);
+    if (status == HB_OK && batch.readings.empty()) {
+      if (tries > 1) {
+        instance_.set_state(Instance::State::up);
+        around_.logger.info(instance_.component(), fmt::format("delivers again after {} tries", tries));
+      }
+      break;
+    }
+    if (status == HB_FAILED || status == HB_END) {
+      fail(error);
+      return false;
+    }
+    if (status == HB_OK) error = fmt::format("{} readings must be tried again", batch.readings.size());
+    if (!pause(error, backoff)) return false;
+    if (status == HB_REOPEN) {
+      instance_.close();
+      opened_ = false;
+      if (!open_with_backoff()) return false;
+    }
+  }
+  return true;
+}
+
+std::int32_t SinkRunner::write_once(const JournalBatch& batch, std::vector<hb_reading>& readings,
+                                    std::vector<std::uint32_t>& origin, SinkTerms& terms, std::string& error) {
+  const auto begin = Clock::now();
+  const auto count = static_cast<std::uint32_t>(readings.size());
+  const std::int32_t status = instance_.write(readings.data(), count, verdicts_, error);
+  {
+    const std::lock_guard lock(progress_mutex_);
+    ++progress_.writes;
+    progress_.write_seconds += seconds_between(begin, Clock::now());
+  }
+  if (status != HB_OK) return status;
+  const auto verdicts = verdicts_.take(count, {HB_VERDICT_REJECT, HB_VERDICT_RETRY, HB_VERDICT_DUPLICATE}, error);
+  if (!error.empty()) return HB_FAILED;
+  if (origin.empty() && !verdicts.empty()) {
+    origin.resize(count);
+    std::iota(origin.begin(), origin.end(), 0U);
+  }
+  std::vector<hb_reading> again;
+  std::vector<std::uint32_t> again_origin;
+  SinkTerms answered;
+  answered.delivered = count;
+  for (const Verdict& verdict : verdicts) {
+    if (verdict.kind == HB_VERDICT_DUPLICATE) {
+      ++answered.duplicate;
+      continue;
+    }
+    --answered.delivered;
+    if (verdict.kind == HB_VERDICT_RETRY) {
+      again.push_back(readings[verdict.index]);
+      again_origin.push_back(origin[verdict.index]);
+      continue;
+    }
+    const std::string& source = around_.source_names[batch.source_of(origin[verdict.index])];
+    // Stopping: nothing of this batch is committed, so nothing is lost.
+    if (!keep_dead_letter(source, readings[verdict.index], verdict)) return HB_RETRY;
+    add(answered.rejected, clean_reason(verdict.reason.c_str()), 1);
+  }
+  terms += answered;
+  readings.assign(again.begin(), again.end());  // keeps its storage for the next batch
+  origin = std::move(again_origin);
+  return HB_OK;
+}
+
+bool SinkRunner::keep_dead_letter(const std::string& source, const hb_reading& reading, const Verdict& verdict) {
+  const auto& keys = instance_.config().keys;
+  const std::string payload = reading_as_json(reading);
+  const std::string component = instance_.component();
+  const std::string reason = clean_reason(verdict.reason.c_str());
+  Backoff backoff(keys.retry_initial, keys.retry_max);
+  for (;;) {
+    std::string error;
+    if (around_.dead_letters.append({source, component, reason, verdict.detail, "", payload}, error)) return true;
+    if (!pause(error, backoff)) return false;
+  }
+}
+
+SinkRunner::Progress SinkRunner::progress() const {
+  const std::lock_guard lock(progress_mutex_);
+  Progress copy = progress_;
+  copy.seconds_since_progress = seconds_between(last_progress_, Clock::now());
+  return copy;
+}
+
+}  // namespace hbagent
