@@ -52,13 +52,4 @@ Outcome CsvSplitter::split(std::string_view record) {
   }
 }
 
-std::size_t csv_record_size(std::string_view data) noexcept {
-  bool quoted = false;
-  for (std::size_t i = 0; i < data.size(); ++i) {
-    if (data[i] == '"') quoted = !quoted;
-    if (data[i] == '\n' && !quoted) return i + 1;
-  }
-  return std::string_view::npos;
-}
-
 }  // namespace hb::codec

@@ -26,6 +26,28 @@ constexpr bool is_continuation(char c) {
   return (static_cast<unsigned char>(c) & 0xc0u) == 0x80u;
 }
 
+// Eight bytes at once: whether all are printable ASCII (0x20 to 0x7e).
+bool all_printable(std::uint64_t bytes) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u;
+  constexpr std::uint64_t kHighs = 0x8080808080808080u;
+  const std::uint64_t below_space = bytes - kOnes * 0x20;
+  const std::uint64_t without_delete = (bytes ^ (kOnes * 0x7f)) - kOnes;
+  return ((bytes | below_space | without_delete) & kHighs) == 0;
+}
+
+bool all_printable(std::string_view id) {
+  std::uint64_t bytes = 0;
+  const char* at = id.data();
+  std::size_t left = id.size();
+  for (; left >= sizeof bytes; left -= sizeof bytes, at += sizeof bytes) {
+    std::memcpy(&bytes, at, sizeof bytes);
+    if (!all_printable(bytes)) return false;
+  }
+  bytes = 0x2020202020202020u;
+  std::memcpy(&bytes, at, left);
+  return all_printable(bytes);
+}
+
 }  // namespace
 
 std::size_t decode_utf8(const char* first, const char* last, char32_t& out) noexcept {
@@ -53,6 +75,7 @@ std::size_t decode_utf8(const char* first, const char* last, char32_t& out) noex
 Outcome check_customer_id(std::string_view id) noexcept {
   if (id.empty()) return {Reason::missing_customer_id, "the customer id is empty"};
   if (id.size() > kMaxCustomerId) return {Reason::bad_customer_id, "longer than 41 bytes"};
+  if (id.front() != ' ' && all_printable(id)) return {};
   const char* at = id.data();
   const char* const last = at + id.size();
   bool blank = true;

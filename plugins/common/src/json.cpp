@@ -227,6 +227,8 @@ Outcome JsonDocument::parse(std::string_view text) {
   nodes_.clear();
   open_.clear();
   duplicates_.clear();
+  text_ = text;
+  at_ = text.data();
   if (text.size() >= std::numeric_limits<std::uint32_t>::max()) return {Reason::too_large, "4 GiB or more"};
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   base_ = at_ = text.data();
@@ -331,10 +333,12 @@ std::optional<JsonValue> JsonValue::next_element() const {
   return JsonValue(*document_, next, end_);
 }
 
-bool JsonValue::has_duplicate_key() const {
+std::size_t JsonValue::duplicate_keys() const {
   const auto& all = document_->duplicates_;
+  if (all.empty()) return 0;
   const std::uint32_t end = document_->nodes_[index_].next;
-  return std::any_of(all.begin(), all.end(), [&](std::uint32_t object) { return object >= index_ && object < end; });
+  const auto within = [&](std::uint32_t object) { return object >= index_ && object < end; };
+  return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), within));
 }
 
 }  // namespace hb::codec

@@ -30,8 +30,4 @@ class CsvSplitter {
   std::deque<std::string> unquoted_;  // fields with doubled quotes; a deque, so that views stay valid
 };
 
-// Size of the first record of `data` including its line end, which may lie within quotes only as data; npos where no
-// line end has come yet. [any thread]
-std::size_t csv_record_size(std::string_view data) noexcept;
-
 }  // namespace hb::codec

@@ -32,8 +32,8 @@ class JsonValue {
   // Elements of an array, one after the other.
   std::optional<JsonValue> first_element() const;
   std::optional<JsonValue> next_element() const;
-  // Whether an object in this value, itself included, has a key twice.
-  bool has_duplicate_key() const;
+  // How many objects in this value, itself included, have a key twice.
+  std::size_t duplicate_keys() const;
 
  private:
   friend class JsonDocument;
@@ -56,6 +56,8 @@ class JsonDocument {
   // REQUIRES: parse was ok.
   JsonValue root() const { return {*this, 0, 0}; }
   bool has_duplicate_key() const { return !duplicates_.empty(); }
+  // Bytes of the text that were read: up to the fault where parse failed.
+  std::size_t bytes_read() const { return static_cast<std::size_t>(at_ - text_.data()); }
 
  private:
   friend class JsonValue;
@@ -82,7 +84,8 @@ class JsonDocument {
   void add(JsonKind kind, const char* begin, const char* end);
   std::string_view node_text(const Node& node, std::string& scratch) const;
 
-  const char* base_ = nullptr;
+  std::string_view text_;
+  const char* base_ = nullptr;  // behind the byte order mark
   const char* at_ = nullptr;
   const char* end_ = nullptr;
   std::vector<Node> nodes_;
