@@ -66,8 +66,8 @@ main() {
       "does not reach its Debian mirror."
   for service in "${new[@]}"; do
     is_installed "$service" || continue
-    deb-systemd-helper disable "$service.service" >/dev/null
-    update-rc.d "$service" disable >/dev/null 2>&1
+    # Removes the links of systemd and of the older init alike, with or without either on this machine.
+    update-rc.d "$service" disable || fail "the system service $service could not be disabled"
     say "The system service $service was neither started nor enabled."
   done
 }
