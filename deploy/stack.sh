@@ -28,7 +28,7 @@ END
 }
 
 readonly ALL_SERVICES=(kafka postgres mosquitto)
-readonly START_SECONDS=90
+readonly START_SECONDS=180
 readonly STOP_SECONDS=60
 readonly LOG_BYTES=10485760
 DEPLOY="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"

@@ -23,7 +23,7 @@ class Server(processes.ChildProcess):
     """One server. Its port and its data stay the same over stop, kill and start; `close` deletes the data."""
 
     service = None  # the name that server.sh knows
-    start_timeout = 90
+    start_timeout = 180
     stop_timeout = 60
 
     def __init__(self):
