@@ -1,0 +1,40 @@
+// What a source needs of a decoder: one line in, readings and problems out.
+#pragma once
+
+#include <hbagent/host.hpp>
+#include <hbcommon/reason.hpp>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+namespace hb::file {
+
+// This file cannot be read as configured; others can.
+struct BadFile : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// A part of a line that gave no reading.
+struct Problem {
+  codec::Outcome outcome;
+  std::string_view bytes;  // that part; valid as long as the line
+};
+
+// Decodes the lines of one file. One thread at a time.
+class LineDecoder {
+ public:
+  virtual ~LineDecoder() = default;
+
+  // Whether the file's first line is a header; then `header` is called with it, also when reading goes on in the
+  // middle of the file.
+  virtual bool has_header() const { return false; }
+  // Throws BadFile.
+  virtual void header(std::string_view) {}
+  // Appends the line's readings, complete with received_us, and a problem for each part that gave none.
+  virtual void decode(std::string_view line, std::int64_t received_us, std::vector<Reading>& readings,
+                      std::vector<Problem>& problems) = 0;
+};
+
+}  // namespace hb::file

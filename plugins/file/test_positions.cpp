@@ -1,0 +1,103 @@
+// Positions across restarts, and how acknowledged tokens move them.
+#include "position_tracker.hpp"
+#include "support/catch.hpp"
+#include "test_support.hpp"
+#include "unique_fd.hpp"
+
+using namespace hb::file;
+using namespace hb::file::test;
+using hb::testing::TestHost;
+
+TEST_CASE("positions come back as they were stored, whatever bytes a path holds") {
+  const Folder folder;
+  const PositionStore store(folder.state());
+  CHECK(store.load().empty());
+  const std::vector<Position> positions{{"/data/a b.csv", 5, 100, 7, {512, ~0ULL}},
+                                        {"/x\ny\\nz\nend 5\n", ~0ULL, ~0ULL, 0, {0, 0}},
+                                        {"", 1, 2, 3, {4, 5}}};
+  store.save(positions);
+  CHECK(store.load() == positions);
+  store.save(std::span(positions).first(1));
+  CHECK(store.load().size() == 1);
+}
+
+TEST_CASE("a position file with any one byte changed or cut off is refused") {
+  const Folder folder;
+  const PositionStore store(folder.state());
+  const std::vector<Position> positions{{"/data/a.csv", 5, 100, 7, {512, 99}}};
+  store.save(positions);
+  const std::string path = folder.state() + "/positions";
+  const std::string text = read_file(path);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    std::string changed = text;
+    changed[i] = static_cast<char>(changed[i] ^ 2);
+    write_file(path, changed);
+    INFO("byte " << i);
+    CHECK_THROWS_AS(store.load(), std::runtime_error);
+    write_file(path, text.substr(0, i));
+    CHECK_THROWS_AS(store.load(), std::runtime_error);
+  }
+}
+
+TEST_CASE("a position moves only up to the token that is safe") {
+  const Folder folder;
+  write_file(folder / "a", std::string(1000, 'a'));
+  const UniqueFd fd(::open((folder / "a").c_str(), O_RDONLY));
+  TestHost host("test", folder.state());
+  const auto stored = [&] {
+    const auto positions = PositionStore(folder.state()).load();
+    return positions.empty() ? 0 : positions.at(0).offset;
+  };
+  PositionTracker tracker(host.host(), true);
+  tracker.load();
+  const auto file = tracker.enter("a", 1, fd.get());
+  for (std::uint64_t token = 1; token <= 5; ++token) tracker.emitted_up_to(file, {token * 100, token, {}}, token * 10);
+  tracker.commit(true);
+  CHECK(stored() == 0);
+  host.ack(29);
+  tracker.commit(true);
+  CHECK(stored() == 200);
+  host.ack(30);
+  tracker.commit(true);
+  CHECK(stored() == 300);
+  CHECK(tracker.emitted(file).offset == 500);
+}
+
+TEST_CASE("marks are bounded however long nothing is acknowledged, and none is passed too early") {
+  const Folder folder;
+  write_file(folder / "a", std::string(1000, 'a'));
+  const UniqueFd fd(::open((folder / "a").c_str(), O_RDONLY));
+  TestHost host("test", folder.state());
+  PositionTracker tracker(host.host(), true);
+  tracker.load();
+  const auto one = tracker.enter("a", 1, fd.get());
+  const auto two = tracker.enter("b", 2, fd.get());
+  const std::uint64_t last = 300'001;
+  for (std::uint64_t token = 1; token <= last; ++token)
+    tracker.emitted_up_to(token % 3 == 0 ? two : one, {token, token, {}}, token);
+  CHECK(tracker.waiting() < 20'000);
+  host.ack(150'000);
+  tracker.commit(true);
+  for (const Position& position : PositionStore(folder.state()).load()) CHECK(position.offset <= 150'000);
+  host.ack(last);
+  tracker.commit(true);
+  const auto positions = PositionStore(folder.state()).load();
+  REQUIRE(positions.size() == 2);
+  CHECK(positions[0].offset == last);
+  CHECK(positions[1].offset == 300'000);
+}
+
+TEST_CASE("a state folder that cannot be written costs a warning, not the readings") {
+  TestHost host("test", "/nonexistent/folder");
+  const Folder folder;
+  write_file(folder / "a", std::string(1000, 'a'));
+  const UniqueFd fd(::open((folder / "a").c_str(), O_RDONLY));
+  PositionTracker tracker(host.host(), true);
+  tracker.load();
+  const auto file = tracker.enter("a", 1, fd.get());
+  tracker.emitted_up_to(file, {100, 1, {}}, 1);
+  host.ack(1);
+  tracker.commit(true);
+  REQUIRE(host.logs().size() == 1);
+  CHECK(host.logs()[0].second.find("positions not stored") != std::string::npos);
+}
