@@ -9,10 +9,6 @@
 namespace hb::codec {
 namespace {
 
-bool is_blank(std::string_view bytes) {
-  return bytes.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
-
 const char* name_of(CustomerFrom from) {
   switch (from) {
     case CustomerFrom::topic:
@@ -102,7 +98,6 @@ void Decoder::decode(const Payload& payload, std::vector<Decoded>& out) {
     const Outcome found = format_->check_beginning(payload.bytes.substr(0, max_payload_));
     return fail_whole(payload, found.ok() ? Outcome{Reason::too_large, "larger than max_payload"} : found, out);
   }
-  if (is_blank(payload.bytes)) return fail_whole(payload, {Reason::empty, "nothing but white space"}, out);
   format_->decode(payload, out);
   if (out.empty()) fail_whole(payload, {Reason::no_measurement, "no element"}, out);
 }

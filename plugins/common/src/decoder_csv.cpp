@@ -83,6 +83,9 @@ Outcome Decoder::CsvFormat::use_header(std::string_view line) {
 }
 
 void Decoder::CsvFormat::decode(const Payload& payload, std::vector<Decoded>& out) {
+  if (payload.bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return fail_whole(payload, {Reason::empty, "nothing but white space"}, out);
+  }
   std::string_view rest = without_mark(payload.bytes);
   bool header_due = by_header_ && !located_;
   while (!rest.empty()) {

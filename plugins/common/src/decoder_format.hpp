@@ -20,7 +20,7 @@ class Decoder::Format {
   Format(const Format&) = delete;
   Format& operator=(const Format&) = delete;
 
-  // Appends to `out`. REQUIRES: the payload is not empty and not too large.
+  // Appends to `out`. REQUIRES: the payload is not too large.
   virtual void decode(const Payload& payload, std::vector<Decoded>& out) = 0;
   // What to say of a payload of which only `beginning` may be looked at. ok: nothing but that it is too large.
   virtual Outcome check_beginning(std::string_view) { return {}; }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -92,16 +93,34 @@ void undo_escapes(std::string_view raw, std::string& out) {
 
 }  // namespace
 
+// The first character from `at` on that may not be plain: ASCII that neither ends a string nor escapes. Looks at eight
+// at once, so it stops up to seven early at the end.
+inline const char* skip_plain(const char* at, const char* end) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u;
+  constexpr std::uint64_t kHighs = 0x8080808080808080u;
+  const auto has_zero = [](std::uint64_t bytes) { return (bytes - kOnes) & ~bytes; };
+  for (std::uint64_t bytes = 0; end - at >= 8; at += 8) {
+    std::memcpy(&bytes, at, sizeof bytes);
+    const std::uint64_t below_space = bytes - kOnes * 0x20;
+    const std::uint64_t special = has_zero(bytes ^ (kOnes * '"')) | has_zero(bytes ^ (kOnes * '\\'));
+    const std::uint64_t marks = (bytes | below_space | special) & kHighs;
+    if (marks == 0) continue;
+    // The lowest mark is exact, those above it may come from its borrow.
+    return std::endian::native == std::endian::little ? at + std::countr_zero(marks) / 8 : at;
+  }
+  return at;
+}
+
 // ---- the parser
 
-void JsonDocument::skip_space() {
+inline void JsonDocument::skip_space() {
   while (at_ != end_ && is_space(*at_)) ++at_;
 }
 
-void JsonDocument::add(JsonKind kind, const char* begin, const char* end) {
-  const auto index = static_cast<std::uint32_t>(nodes_.size());
+inline void JsonDocument::add(JsonKind kind, const char* begin, const char* end, bool escaped) {
+  const auto next = static_cast<std::uint32_t>(nodes_.size()) + 1;
   nodes_.push_back(
-      {static_cast<std::uint32_t>(begin - base_), static_cast<std::uint32_t>(end - begin), index + 1, kind, false});
+      {static_cast<std::uint32_t>(begin - base_), static_cast<std::uint32_t>(end - begin), next, kind, escaped});
 }
 
 bool JsonDocument::unicode_escape(unsigned& code) {
@@ -131,11 +150,11 @@ Outcome JsonDocument::escape() {
 Outcome JsonDocument::string() {
   const char* const begin = ++at_;
   bool escaped = false;
+  at_ = skip_plain(at_, end_);
   while (at_ != end_) {
     const auto c = static_cast<unsigned char>(*at_);
     if (c == '"') {
-      add(JsonKind::string, begin, at_);
-      nodes_.back().escaped = escaped;
+      add(JsonKind::string, begin, at_, escaped);
       ++at_;
       return {};
     }
@@ -157,20 +176,22 @@ Outcome JsonDocument::string() {
 }
 
 Outcome JsonDocument::literal() {
+  Decimal number;
+  if (const char* const end = parse_number(at_, end_, number); end != nullptr) {
+    add(JsonKind::number, at_, end);
+    at_ = end;
+    return {};
+  }
+  using namespace std::string_view_literals;
   const std::string_view rest(at_, static_cast<std::size_t>(end_ - at_));
-  for (const std::string_view word : {"null", "true", "false"}) {
+  for (const std::string_view word : {"null"sv, "true"sv, "false"sv}) {
     if (rest.starts_with(word)) {
-      add(word == "null" ? JsonKind::null : JsonKind::boolean, at_, at_ + word.size());
+      add(word == "null"sv ? JsonKind::null : JsonKind::boolean, at_, at_ + word.size());
       at_ += word.size();
       return {};
     }
   }
-  Decimal number;
-  const char* const end = parse_number(at_, end_, number);
-  if (end == nullptr) return bad("not a JSON value");
-  add(JsonKind::number, at_, end);
-  at_ = end;
-  return {};
+  return bad("not a JSON value");
 }
 
 // A key and its colon.
@@ -230,6 +251,7 @@ Outcome JsonDocument::parse(std::string_view text) {
   text_ = text;
   at_ = text.data();
   if (text.size() >= std::numeric_limits<std::uint32_t>::max()) return {Reason::too_large, "4 GiB or more"};
+  nodes_.reserve(32);
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   base_ = at_ = text.data();
   end_ = base_ + text.size();
@@ -289,36 +311,43 @@ void JsonDocument::note_duplicates(std::uint32_t object) {
 
 // ---- its values
 
-JsonKind JsonValue::kind() const {
-  return document_->nodes_[index_].kind;
+inline bool JsonDocument::is_text(const Node& node, std::string_view wanted) const {
+  if (!node.escaped)
+    return node.size == wanted.size() && std::memcmp(base_ + node.begin, wanted.data(), node.size) == 0;
+  std::string scratch;
+  return node_text(node, scratch) == wanted;
 }
 
-std::string_view JsonValue::raw() const {
-  const auto& node = document_->nodes_[index_];
-  return {document_->base_ + node.begin, node.size};
+std::uint32_t JsonDocument::find_child(std::uint32_t parent, std::string_view name) const {
+  const std::uint32_t end = nodes_[parent].next;
+  if (nodes_[parent].kind == JsonKind::object) {
+    for (std::uint32_t key = parent + 1; key < end; key = nodes_[key + 1].next) {
+      if (is_text(nodes_[key], name)) return key + 1;
+    }
+    return kNone;
+  }
+  if (nodes_[parent].kind != JsonKind::array || name.empty() || (name.size() > 1 && name[0] == '0')) return kNone;
+  std::uint32_t wanted = 0;
+  const auto read = std::from_chars(name.data(), name.data() + name.size(), wanted);
+  if (read.ec != std::errc() || read.ptr != name.data() + name.size()) return kNone;
+  std::uint32_t at = parent + 1;
+  for (; at < end && wanted > 0; --wanted) at = nodes_[at].next;
+  return at < end ? at : kNone;
 }
 
-std::string_view JsonValue::text(std::string& scratch) const {
-  return document_->node_text(document_->nodes_[index_], scratch);
+std::optional<JsonValue> JsonValue::descend(std::span<const std::string> steps) const {
+  std::uint32_t at = index_;
+  for (const std::string& step : steps) {
+    at = document_->find_child(at, step);
+    if (at == JsonDocument::kNone) return std::nullopt;
+  }
+  return JsonValue(*document_, at, 0);
 }
 
 std::optional<JsonValue> JsonValue::child(std::string_view name) const {
-  const auto& nodes = document_->nodes_;
-  const std::uint32_t end = nodes[index_].next;
-  if (kind() == JsonKind::object) {
-    std::string scratch;
-    for (std::uint32_t key = index_ + 1; key < end; key = nodes[key + 1].next) {
-      if (document_->node_text(nodes[key], scratch) == name) return JsonValue(*document_, key + 1, 0);
-    }
-  }
-  if (kind() != JsonKind::array || name.empty() || (name.size() > 1 && name[0] == '0')) return std::nullopt;
-  std::uint32_t wanted = 0;
-  const auto read = std::from_chars(name.data(), name.data() + name.size(), wanted);
-  if (read.ec != std::errc() || read.ptr != name.data() + name.size()) return std::nullopt;
-  std::uint32_t at = index_ + 1;
-  for (; at < end && wanted > 0; --wanted) at = nodes[at].next;
-  if (at >= end) return std::nullopt;
-  return JsonValue(*document_, at, 0);
+  const std::uint32_t found = document_->find_child(index_, name);
+  if (found == JsonDocument::kNone) return std::nullopt;
+  return JsonValue(*document_, found, 0);
 }
 
 std::optional<JsonValue> JsonValue::first_element() const {

@@ -40,12 +40,7 @@ JsonPointer::JsonPointer(std::string_view text) {
 }
 
 std::optional<JsonValue> JsonPointer::find(JsonValue from) const {
-  std::optional<JsonValue> at = from;
-  for (const std::string& step : steps_) {
-    at = at->child(step);
-    if (!at) break;
-  }
-  return at;
+  return from.descend(steps_);
 }
 
 JsonPath::JsonPath(std::string_view text) {

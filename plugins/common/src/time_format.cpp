@@ -122,7 +122,7 @@ class Matcher {
   // `word` is lower-case ASCII.
   bool word(std::string_view word) {
     if (rest_.size() < word.size()) return false;
-    const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; };
+    const auto same = [](char wanted, char c) { return (c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) == wanted; };
     if (!std::equal(word.begin(), word.end(), rest_.begin(), same)) return false;
     rest_.remove_prefix(word.size());
     return true;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,8 @@ class JsonValue {
 
   // The member of an object or the element of an array that one step of a JSON pointer (RFC 6901) names.
   std::optional<JsonValue> child(std::string_view name) const;
+  // What all steps of one lead to.
+  std::optional<JsonValue> descend(std::span<const std::string> steps) const;
   // Elements of an array, one after the other.
   std::optional<JsonValue> first_element() const;
   std::optional<JsonValue> next_element() const;
@@ -61,6 +64,7 @@ class JsonDocument {
 
  private:
   friend class JsonValue;
+  static constexpr std::uint32_t kNone = 0;  // no child: node 0 is the root
   struct Node {
     std::uint32_t begin, size;  // of the text
     std::uint32_t next;         // node behind this one and all that is in it
@@ -81,7 +85,9 @@ class JsonDocument {
   bool unicode_escape(unsigned& code);
   void skip_space();
   void note_duplicates(std::uint32_t object);
-  void add(JsonKind kind, const char* begin, const char* end);
+  void add(JsonKind kind, const char* begin, const char* end, bool escaped = false);
+  std::uint32_t find_child(std::uint32_t parent, std::string_view name) const;
+  bool is_text(const Node& node, std::string_view wanted) const;
   std::string_view node_text(const Node& node, std::string& scratch) const;
 
   std::string_view text_;
@@ -92,5 +98,16 @@ class JsonDocument {
   std::vector<Open> open_;
   std::vector<std::uint32_t> duplicates_;  // objects that have a key twice
 };
+
+inline JsonKind JsonValue::kind() const {
+  return document_->nodes_[index_].kind;
+}
+inline std::string_view JsonValue::raw() const {
+  const auto& node = document_->nodes_[index_];
+  return {document_->base_ + node.begin, node.size};
+}
+inline std::string_view JsonValue::text(std::string& scratch) const {
+  return document_->node_text(document_->nodes_[index_], scratch);
+}
 
 }  // namespace hb::codec

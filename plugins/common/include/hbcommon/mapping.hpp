@@ -31,8 +31,8 @@ enum class Scope : std::uint8_t { element, root };
 
 struct CustomerIdMapping {
   CustomerFrom from = CustomerFrom::field;
-  std::optional<std::string> pointer, constant, header;
-  std::optional<std::int64_t> column;
+  std::optional<std::string> pointer{}, constant{}, header{};
+  std::optional<std::int64_t> column{};
   Scope scope = Scope::element;
 
   static constexpr auto options = hb::options(
@@ -49,9 +49,9 @@ struct CustomerIdMapping {
 };
 
 struct HeartRateMapping {
-  std::optional<std::string> pointer, header;
-  std::vector<std::string> pointers;
-  std::optional<std::int64_t> column;
+  std::optional<std::string> pointer{}, header{};
+  std::vector<std::string> pointers{};
+  std::optional<std::int64_t> column{};
   bool numeric_strings = false;
 
   static constexpr auto options = hb::options(
@@ -69,11 +69,11 @@ enum class TimeFormat : std::uint8_t { iso8601, epoch_s, epoch_ms, epoch_us, epo
 
 struct TimeMapping {
   TimeFrom from = TimeFrom::field;
-  std::optional<std::string> pointer, header;
-  std::optional<std::int64_t> column;
+  std::optional<std::string> pointer{}, header{};
+  std::optional<std::int64_t> column{};
   TimeFormat format = TimeFormat::iso8601;
-  std::string pattern;
-  std::string naive_zone;
+  std::string pattern{};
+  std::string naive_zone{};
   bool numeric_strings = false;
   bool allow_date_only = false;
 
