@@ -99,6 +99,11 @@ std::filesystem::path DeadLetters::predecessor() const {
 void DeadLetters::open_file() {
   fd_ = open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd_ < 0) throw_errno("cannot open " + file_.string());
+  struct stat info {};
+  if (fstat(fd_, &info) != 0) throw_errno("cannot stat " + file_.string());
+  if (!S_ISREG(info.st_mode)) {
+    throw std::system_error(EINVAL, std::generic_category(), file_.string() + " is no regular file");
+  }
   const Content content = scan(fd_);
   if (ftruncate(fd_, static_cast<off_t>(content.complete_bytes)) != 0) throw_errno("cannot repair " + file_.string());
   sync_folder(file_.parent_path());

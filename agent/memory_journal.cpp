@@ -105,13 +105,10 @@ void MemoryJournal::drop_oldest(std::size_t wanted) {
   while (room() < wanted && !entries_.empty()) {
     const std::uint64_t end = entries_.front().first + entries_.front().count;
     for (const auto& sink : sinks_) {
-      // What a sink already holds in its hands is its own to account for.
-      const std::uint64_t lost_from = std::max(sink->cursor, sink->read_to);
-      if (end > lost_from) {
-        sink->terms.dropped += end - lost_from;
-        if (sink->cursor == lost_from) sink->cursor = end;
-        sink->read_to = end;
-      }
+      // What a sink has in hand is its own to account for.
+      if (end <= sink->cursor) continue;
+      sink->terms.dropped += end - sink->cursor;
+      sink->cursor = end;
     }
     // Readers that still copy from a chunk share its ownership.
     sources_[entries_.front().source]->acked = entries_.front().token;
@@ -176,7 +173,9 @@ void MemoryJournal::read(std::size_t sink_index, std::size_t limit, JournalBatch
     const std::lock_guard lock(mutex_);
     const std::uint64_t begin = sink.cursor;
     batch.end = std::min(appended_, begin + limit);
-    sink.read_to = batch.end;
+    sink.held_from = begin;
+    sink.held_to = batch.end;
+    sink.cursor = batch.end;
     if (batch.end == begin) return;
     auto entry = std::partition_point(entries_.begin(), entries_.end(),
                                       [&](const Entry& each) { return each.first + each.count <= begin; });
@@ -220,22 +219,20 @@ void MemoryJournal::commit(std::size_t sink_index, std::uint64_t end, const Sink
   {
     const std::lock_guard lock(mutex_);
     sink.terms += terms;
-    // drop_oldest may have moved the front past what this sink held: those count as this commit says.
-    sink.cursor = std::max(end, sink.read_to);
-    sink.read_to = sink.cursor;
+    sink.held_from = sink.held_to = end;
     release_done();
   }
   has_room_.notify_all();
 }
 
-std::uint64_t MemoryJournal::oldest_cursor() const {
+std::uint64_t MemoryJournal::done_by_all() const {
   std::uint64_t oldest = appended_;
-  for (const auto& sink : sinks_) oldest = std::min(oldest, sink->cursor);
+  for (const auto& sink : sinks_) oldest = std::min(oldest, sink->done_to());
   return oldest;
 }
 
 void MemoryJournal::release_done() {
-  const std::uint64_t done = oldest_cursor();
+  const std::uint64_t done = done_by_all();
   while (!entries_.empty() && entries_.front().first + entries_.front().count <= done) {
     sources_[entries_.front().source]->acked = entries_.front().token;
     entries_.pop_front();
@@ -263,7 +260,7 @@ Journal::Snapshot MemoryJournal::snapshot() const {
   for (const auto& source : sources_) view.sources.push_back(source->terms);
   for (const auto& sink : sinks_) {
     view.sinks.push_back(sink->terms);
-    view.sinks.back().pending = appended_ - sink->cursor;
+    view.sinks.back().pending = sink->held() + appended_ - sink->cursor;
   }
   view.journaled = appended_;
   view.used_bytes = used_bytes();

@@ -57,8 +57,11 @@ class MemoryJournal final : public Journal {
   struct Sink {
     SinkFilter filter;
     SinkTerms terms;
-    std::uint64_t cursor = 0;   // everything before is done
-    std::uint64_t read_to = 0;  // handed out, at most
+    std::uint64_t cursor = 0;     // where the next read begins
+    std::uint64_t held_from = 0;  // what it has in hand, read and not committed: [held_from, held_to)
+    std::uint64_t held_to = 0;
+    std::uint64_t held() const { return held_to - held_from; }
+    std::uint64_t done_to() const { return held() > 0 ? held_from : cursor; }
     std::uint64_t wake_at = ~std::uint64_t{0};
     bool interrupted = false;
     std::condition_variable wake;
@@ -68,7 +71,7 @@ class MemoryJournal final : public Journal {
   std::size_t wait_for_room(std::unique_lock<std::mutex>& lock, std::size_t source, std::size_t wanted);
   void drop_oldest(std::size_t wanted);
   void release_done();
-  std::uint64_t oldest_cursor() const;
+  std::uint64_t done_by_all() const;
   std::uint64_t used_bytes() const;
 
   const std::uint64_t max_bytes_;

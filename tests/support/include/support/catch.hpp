@@ -7,6 +7,12 @@
 #include <catch2/generators/catch_generators_range.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 using Catch::Approx;
+inline auto contains_text(const std::string& text) {
+  return Catch::Matchers::ContainsSubstring(text);
+}
 #else
 #include <catch2/catch.hpp>
+inline auto contains_text(const std::string& text) {
+  return Catch::Matchers::Contains(text);
+}
 #endif

@@ -1,0 +1,106 @@
+#include <sys/resource.h>
+
+#include <csignal>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "dead_letters.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+using hbagent::DeadLetter;
+using hbagent::DeadLetters;
+
+namespace {
+
+std::vector<nlohmann::json> lines_of(const std::filesystem::path& file) {
+  std::vector<nlohmann::json> lines;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+bool append(DeadLetters& letters, std::string_view payload, std::string_view reason = "bad_json") {
+  std::string error;
+  return letters.append({"ward-3", "source/ward-3", reason, "no colon", "t[0]@7", payload}, error);
+}
+
+}  // namespace
+
+TEST_CASE("a dead letter keeps source, reason, origin and its original bytes") {
+  const TemporaryFolder folder;
+  DeadLetters letters(folder.path() / "dead.jsonl", 1 << 20);
+  REQUIRE(append(letters, "{\"a\" 1}\n"));
+  REQUIRE(append(letters, std::string_view("\x00\xff\x01", 3)));
+  REQUIRE(append(letters, "\xc3\x28"));
+  REQUIRE(letters.sync());
+
+  const auto lines = lines_of(letters.file());
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0]["source"] == "ward-3");
+  CHECK(lines[0]["instance"] == "source/ward-3");
+  CHECK(lines[0]["reason"] == "bad_json");
+  CHECK(lines[0]["detail"] == "no colon");
+  CHECK(lines[0]["origin"] == "t[0]@7");
+  CHECK(lines[0]["payload"] == "{\"a\" 1}\n");
+  CHECK(lines[1]["payload_base64"] == "AP8B");
+  CHECK(lines[2]["payload_base64"] == "wyg=");
+}
+
+TEST_CASE("dead letters stay within their bound, and what the bound pushes out is counted") {
+  const TemporaryFolder folder;
+  constexpr std::uint64_t kBound = 20'000;
+  DeadLetters letters(folder.path() / "dead.jsonl", kBound);
+  for (int i = 0; i < 1000; ++i) REQUIRE(append(letters, std::to_string(i)));
+
+  const auto stats = letters.stats();
+  CHECK(stats.written == 1000);
+  CHECK(stats.bytes <= kBound);
+  const auto kept = lines_of(folder.path() / "dead.jsonl").size() + lines_of(folder.path() / "dead.jsonl.1").size();
+  CHECK(stats.evicted + kept == 1000);
+  CHECK(lines_of(letters.file()).back()["payload"] == "999");
+}
+
+TEST_CASE("a line torn by a crash is cut off, and the letters before it stay") {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "dead.jsonl";
+  {
+    DeadLetters letters(file, 1 << 20);
+    append(letters, "first");
+  }
+  std::ofstream(file, std::ios::app) << "{\"time\":\"2026-";
+  DeadLetters letters(file, 1 << 20);
+  append(letters, "second");
+  const auto lines = lines_of(file);
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0]["payload"] == "first");
+  CHECK(lines[1]["payload"] == "second");
+}
+
+TEST_CASE("a dead letter that cannot be written is refused, leaves no half line, and the next one is whole") {
+  const TemporaryFolder folder;
+  DeadLetters letters(folder.path() / "dead.jsonl", 1 << 20);
+  REQUIRE(append(letters, "first"));
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit small{letters.stats().bytes + 40, before.rlim_max};  // room for a part of the next line
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  std::string error;
+  const bool taken = letters.append({"s", "source/s", "r", "", "", "second"}, error);
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+
+  CHECK_FALSE(taken);
+  CHECK_THAT(error, contains_text("cannot write") && contains_text("File too large"));
+  CHECK(letters.stats().failing);
+  CHECK(letters.stats().written == 1);
+  REQUIRE(append(letters, "third"));
+  CHECK_FALSE(letters.stats().failing);
+  const auto lines = lines_of(letters.file());
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[1]["payload"] == "third");
+}
+
+TEST_CASE("what is no regular file is refused") {
+  CHECK_THROWS_WITH(DeadLetters("/dev/full", 1 << 20), contains_text("is no regular file"));
+}
