@@ -42,7 +42,12 @@ TEST_CASE("ids that cannot be stored or that mislead a reader are refused") {
                                     "\xed\xa0\x80"sv,
                                     "\xf4\x90\x80\x80"sv,
                                     "\xe0\x80\xaf"sv,
-                                    "\x80"sv}) {
+                                    "\x80"sv,
+                                    "\xc1\xbf"sv,
+                                    "\xe0\x9f\xbf"sv,
+                                    "\xf0\x8f\xbf\xbf"sv,
+                                    "\xed\xbf\xbf"sv,
+                                    "\xf5\x80\x80\x80"sv}) {
     CHECK(check_customer_id(id).reason == Reason::bad_customer_id);
   }
   CHECK(check_customer_id(std::string(42, 'x')).reason == Reason::bad_customer_id);
