@@ -1,0 +1,20 @@
+// Short-lived sessions through libpqxx for schema, partitions and upkeep. Works with libpqxx 6.4 and 7.10.
+#pragma once
+
+#include "settings.hpp"
+
+#include <hbagent/sdk.hpp>
+#include <pqxx/pqxx>
+
+#include <chrono>
+#include <functional>
+
+namespace postgres {
+
+// Connects, runs `body` in one transaction, commits, disconnects. Ends with an error when it takes longer than
+// `limit`, which is also the statement_timeout, and soon after the agent begins to stop. Throws ServerError; what else
+// `body` throws passes through, and nothing is committed. [any thread]
+void in_transaction(const Settings& settings, hb::Host host, std::chrono::milliseconds limit,
+                    const std::function<void(pqxx::work&)>& body);
+
+}  // namespace postgres

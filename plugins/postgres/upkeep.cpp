@@ -1,0 +1,193 @@
+#include "upkeep.hpp"
+
+#include "migrations.hpp"
+#include "session.hpp"
+#include "sqlstate.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace postgres {
+namespace {
+
+// Each partition takes a handful of the server's lock slots until the transaction ends.
+constexpr std::size_t kPartitionsPerTransaction = 32;
+// A drop waits for readers, and everybody else waits behind it: better not now than long.
+constexpr const char* kDropLockTimeout = "SET LOCAL lock_timeout = '1s'";
+constexpr std::chrono::minutes kCatchUpLimit{10};
+
+struct Partition {
+  std::string name;
+  TimeRange range;
+};
+
+struct Partitions {
+  std::vector<Partition> all;
+  bool everything = false;
+};
+
+Partitions read_partitions(pqxx::work& transaction) {
+  Partitions found;
+  if (transaction.exec("SELECT relkind FROM pg_class WHERE oid = to_regclass('heartbeats')")[0][0].as<std::string>() !=
+      "p") {
+    found.everything = true;
+    return found;
+  }
+  const auto microseconds = [](const std::string& keyword) {
+    return "(extract(epoch FROM substring(bound FROM '" + keyword + R"( \(''([^'']+)''\)')::timestamptz))" +
+           " * 1000000)::bigint";
+  };
+  const auto rows = transaction.exec(
+      "SELECT name, bound = 'DEFAULT', " + microseconds("FROM") + ", " + microseconds("TO") +
+      " FROM (SELECT c.oid::regclass::text AS name, pg_get_expr(c.relpartbound, c.oid) AS bound FROM pg_inherits i "
+      "JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass('heartbeats')) AS partition");
+  for (const auto& row : rows) {
+    if (row[1].as<bool>()) {
+      found.everything = true;
+      continue;
+    }
+    Partition partition{row[0].as<std::string>(), {}};
+    if (!row[2].is_null()) partition.range.from = row[2].as<std::int64_t>();
+    if (!row[3].is_null()) partition.range.to = row[3].as<std::int64_t>();
+    found.all.push_back(std::move(partition));
+  }
+  return found;
+}
+
+Coverage coverage_of(const Partitions& partitions) {
+  std::vector<TimeRange> ranges;
+  for (const auto& partition : partitions.all) ranges.push_back(partition.range);
+  return {std::move(ranges), partitions.everything};
+}
+
+// Beside the parent first and attached then: unlike CREATE ... PARTITION OF this does not wait for, nor stop, writers.
+void create_partition(pqxx::work& transaction, const TimeRange& range) {
+  const std::string wanted = partition_name(range.from);
+  std::string name = wanted;
+  for (int copy = 2; !transaction.exec("SELECT to_regclass(" + transaction.quote(name) + ")")[0][0].is_null(); ++copy) {
+    name = wanted + '_' + std::to_string(copy);  // a detached one keeps its name
+  }
+  transaction.exec("CREATE TABLE " + name + " (LIKE heartbeats INCLUDING ALL)");
+  transaction.exec("ALTER TABLE heartbeats ATTACH PARTITION " + name + " FOR VALUES FROM ('" +
+                   timestamp_text(range.from) + "') TO ('" + timestamp_text(range.to) + "')");
+}
+
+// Newer readings only: what is shown never moves backwards.
+void show_latest_between(pqxx::work& transaction, const std::string& low, const std::string& high) {
+  transaction.exec(
+      "INSERT INTO heartrate_data AS shown (customer_id, heart_rate, time) "
+      "SELECT DISTINCT ON (customer_id) customer_id, heart_rate, time AT TIME ZONE 'UTC' FROM heartbeats "
+      "WHERE time BETWEEN " +
+      transaction.quote(low) + " AND " + transaction.quote(high) +
+      " ORDER BY customer_id, time DESC ON CONFLICT (customer_id) DO UPDATE "
+      "SET heart_rate = excluded.heart_rate, time = excluded.time WHERE excluded.time > shown.time");
+}
+
+}  // namespace
+
+std::shared_ptr<const Coverage> Upkeep::coverage() const {
+  const std::lock_guard lock(mutex_);
+  return coverage_;
+}
+
+void Upkeep::refresh() {
+  std::shared_ptr<const Coverage> seen;
+  in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
+    seen = std::make_shared<const Coverage>(coverage_of(read_partitions(transaction)));
+  });
+  const std::lock_guard lock(mutex_);
+  coverage_ = std::move(seen);
+}
+
+std::shared_ptr<const Coverage> Upkeep::cover(std::span<const std::int64_t> times) {
+  refresh();
+  if (config_.manage_schema) {
+    while (add_partitions(times)) {
+    }
+  }
+  return coverage();
+}
+
+bool Upkeep::add_partitions(std::span<const std::int64_t> times) {
+  if (coverage()->missing(times, interval_us()).empty()) return false;
+  const auto old = host_.now_us() - interval_us();
+  std::size_t made = 0;
+  std::shared_ptr<const Coverage> seen;
+  try {
+    in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
+      lock_schema(transaction, settings_);
+      Partitions partitions = read_partitions(transaction);
+      const auto ranges = coverage_of(partitions).missing(times, interval_us());
+      for (const TimeRange& range : ranges) {
+        if (made == kPartitionsPerTransaction) break;
+        if (range.to <= old && partitions.all.size() >= static_cast<std::size_t>(config_.max_partitions)) continue;
+        create_partition(transaction, range);
+        partitions.all.push_back({{}, range});
+        ++made;
+      }
+      seen = std::make_shared<const Coverage>(coverage_of(partitions));
+    });
+  } catch (const ServerError& error) {
+    if (error.sqlstate != "42501") throw;
+    throw hb::Failed("the role may not add partitions (" + std::string(error.what()) +
+                     "): make it the owner of heartbeats with CREATE on the schema, or have an administrator make "
+                     "partitions and set manage_schema = false");
+  }
+  const std::lock_guard lock(mutex_);
+  coverage_ = std::move(seen);
+  return made > 0;
+}
+
+void Upkeep::cover_ahead() {
+  if (!config_.manage_schema) return;
+  std::vector<std::int64_t> times;
+  const auto now = host_.now_us();
+  for (std::int64_t i = 0; i <= config_.partitions_ahead; ++i) times.push_back(now + i * interval_us());
+  while (add_partitions(times)) {
+  }
+}
+
+void Upkeep::drop_expired() {
+  if (!config_.manage_schema || !config_.retention) return;
+  std::vector<Partition> expired;
+  in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
+    for (auto& partition : read_partitions(transaction).all) {
+      if (partition.range.to <= expiry_us()) expired.push_back(std::move(partition));
+    }
+  });
+  for (const Partition& partition : expired) {
+    in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
+      transaction.exec(kDropLockTimeout);
+      transaction.exec("DROP TABLE IF EXISTS " + partition.name);
+    });
+    host_.info("dropped partition " + partition.name + ", older than the retention");
+  }
+  if (!expired.empty()) refresh();
+}
+
+std::int64_t Upkeep::expiry_us() const {
+  if (!config_.retention) return std::numeric_limits<std::int64_t>::min();
+  return host_.now_us() - std::chrono::microseconds(*config_.retention).count();
+}
+
+void Upkeep::catch_up_for_dead_writers() {
+  std::vector<std::string> writers;
+  in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
+    for (const auto& row : transaction.exec("SELECT writer FROM heartbeat_unflushed")) {
+      writers.push_back(row[0].as<std::string>());
+    }
+  });
+  for (const std::string& writer : writers) {
+    in_transaction(settings_, host_, kCatchUpLimit, [&](pqxx::work& transaction) {
+      // A living writer holds this lock for as long as it is connected.
+      if (!transaction.exec("SELECT pg_try_advisory_xact_lock(" + writer + ")")[0][0].as<bool>()) return;
+      const auto rows =
+          transaction.exec("DELETE FROM heartbeat_unflushed WHERE writer = " + writer + " RETURNING low, high");
+      if (rows.empty()) return;
+      show_latest_between(transaction, rows[0][0].as<std::string>(), rows[0][1].as<std::string>());
+      host_.info("brought heartrate_data up to date for a writer that ended early");
+    });
+  }
+}
+
+}  // namespace postgres

@@ -1,0 +1,55 @@
+// Keeps the tables fit while the sink writes: partitions ahead of the clock and for the times of a batch, retention,
+// and heartrate_data for writers that died before they could bring it up to date.
+#pragma once
+
+#include "config.hpp"
+#include "partitions.hpp"
+#include "settings.hpp"
+
+#include <hbagent/sdk.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+namespace postgres {
+
+// Thread-safe. Every function but coverage() talks to the server on a connection of its own and throws ServerError, or
+// hb::Failed where the role may not.
+class Upkeep {
+ public:
+  Upkeep(const Config& config, const Settings& settings, hb::Host host)
+      : config_(config), settings_(settings), host_(host) {}
+
+  // Which times have a partition, as last seen.
+  std::shared_ptr<const Coverage> coverage() const;
+  // Looks which partitions there are.
+  void refresh();
+  // Makes partitions for times that have none, as far as manage_schema and max_partitions allow. Looks again first:
+  // another agent or an administrator may have made them.
+  std::shared_ptr<const Coverage> cover(std::span<const std::int64_t> times);
+  // Partitions ahead of the clock.
+  void cover_ahead();
+  // Drops the partitions that lie before the retention entirely.
+  void drop_expired();
+  // Brings heartrate_data up to date for what dead writers left in heartbeat_unflushed.
+  void catch_up_for_dead_writers();
+
+  // Readings before this time are not kept; INT64_MIN without retention.
+  std::int64_t expiry_us() const;
+  std::int64_t interval_us() const { return std::chrono::microseconds(config_.partition_interval).count(); }
+
+ private:
+  // Up to max_partitions for old times. True: some were made.
+  bool add_partitions(std::span<const std::int64_t> times);
+
+  const Config& config_;
+  const Settings& settings_;
+  hb::Host host_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Coverage> coverage_ = std::make_shared<const Coverage>();
+};
+
+}  // namespace postgres
