@@ -1,8 +1,7 @@
 #include "order.hpp"
 
-#include "latest.hpp"
-
 #include <algorithm>
+#include <bit>
 
 namespace postgres {
 namespace {
@@ -44,20 +43,6 @@ void sort_by_key(std::span<const hb::Reading> all, std::vector<std::uint32_t>& r
     return a.time != b.time ? a.time < b.time : a.row < b.row;
   });
   std::transform(keys.begin(), keys.end(), rows.begin(), [](const SortKey& key) { return key.row; });
-}
-
-void Latest::thin_out() {
-  std::vector<std::uint32_t> rows(readings_.size());
-  for (std::uint32_t i = 0; i < rows.size(); ++i) rows[i] = i;
-  sort_by_key(readings_, rows);
-  std::vector<hb::Reading> newest;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (i + 1 == rows.size() || !same_customer(readings_[rows[i]], readings_[rows[i + 1]])) {
-      newest.push_back(readings_[rows[i]]);
-    }
-  }
-  readings_ = std::move(newest);
-  next_thinning_ = std::max(kFirstThinning, 2 * readings_.size());
 }
 
 }  // namespace postgres
