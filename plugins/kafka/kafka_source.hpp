@@ -1,0 +1,81 @@
+// Reads readings from Kafka topics as a member of a consumer group. Offsets are committed only behind what is safe.
+#pragma once
+
+#include <hbagent/sdk.hpp>
+
+#include <chrono>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "connection.hpp"
+#include "emitter.hpp"
+#include "group_member.hpp"
+
+namespace hb::kafka {
+
+class KafkaSource {
+ public:
+  enum class Start { earliest, latest };
+  struct Config : ConnectionConfig {
+    std::vector<std::string> topics{"heartbeats"};
+    std::string group_id = "hbagent";
+    std::string group_instance_id;
+    Start start = Start::earliest;
+    std::chrono::milliseconds commit_interval{1000};
+    bool key_as_customer_id = false;
+    bool exit_at_end = false;
+  };
+  static constexpr auto options = std::tuple_cat(
+      connection_options<Config>(),
+      hb::options(
+          hb::option("topics", &Config::topics,
+                     "Topics to read; one that begins with ^ is a regular expression over all topics."),
+          hb::option("group_id", &Config::group_id,
+                     "Consumer group. Agents with the same one share the partitions; the group's offsets say what was "
+                     "read."),
+          hb::option("group_instance_id", &Config::group_instance_id,
+                     "Fixed name of this member: a restart within the session timeout moves no partition. Unique in "
+                     "the group.")
+              .example("\"edge-01\""),
+          hb::option("start", &Config::start, "Where a group without committed offsets begins.")
+              .choices("earliest", "latest"),
+          hb::option("commit_interval", &Config::commit_interval, "How often offsets are committed.")
+              .range(std::chrono::milliseconds(10), std::chrono::minutes(10)),
+          hb::option("key_as_customer_id", &Config::key_as_customer_id,
+                     "Take the record's key as the customer where the value names none."),
+          hb::option("exit_at_end", &Config::exit_at_end,
+                     "End when every assigned partition was read to its end, instead of waiting for more.")));
+
+  // Connects nowhere. hb::Failed where the configuration cannot be used.
+  KafkaSource(const Config& config, hb::Host host);
+  void open();
+  void run();
+  void close();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // Whether there was anything.
+  bool decode_more();
+  void decode(Message record);
+  void note_position(OffsetTracker::Id id, std::int64_t next);
+  void hand_over(Emitter& emitter);
+  void housekeeping();
+
+  Config config_;
+  hb::Host host_;
+  bool needs_nudging_ = false;  // GroupMember::nudge
+  Properties properties_;
+  Wake wake_;
+  GroupMember member_;
+
+  std::uint64_t token_ = 0;  // grows over every open: the agent's rule
+  std::int64_t received_us_ = 0;
+  std::vector<Message> records_;
+  DecodedBatch next_;
+  std::vector<OffsetTracker::Position> positions_;  // behind the records in next_
+  Clock::time_point commit_due_, gauges_due_;
+};
+
+}  // namespace hb::kafka

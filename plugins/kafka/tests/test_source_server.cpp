@@ -1,0 +1,369 @@
+// The source against a real broker.
+#include <hbagent/testing.hpp>
+#include <hbcommon/wire.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "kafka_broker.hpp"
+#include "kafka_source.hpp"
+#include "support/catch.hpp"
+#include "wait_until.hpp"
+
+using namespace std::chrono_literals;
+using hb::kafka::KafkaSource;
+using hb::testing::make_reading;
+using hb::testing::TestHost;
+
+namespace {
+
+constexpr std::int64_t kTime = 1'700'000'000'123'456;  // 2023-11-14T22:13:20.123456Z
+
+KafkaSource::Config config_for(const KafkaBroker& broker, const std::string& topic) {
+  KafkaSource::Config config;
+  config.brokers = broker.address();
+  config.topics = {topic};
+  config.group_id = "group-of-" + topic;
+  config.commit_interval = 50ms;
+  return config;
+}
+
+std::string json_of(const hb::Reading& reading) {
+  char json[hb::codec::kReadingJsonCapacity];
+  return {json, hb::codec::format_reading(reading, json)};
+}
+
+// Record i is at time kTime + i seconds, so that a reading names its record.
+std::vector<Record> numbered_records(int count, int first = 0) {
+  std::vector<Record> records;
+  for (int i = first; i < first + count; ++i) {
+    const std::string id = "cust_" + std::to_string(i % 50);
+    records.push_back({id, json_of(make_reading(id, kTime + i * 1'000'000LL, 60 + i % 60))});
+  }
+  return records;
+}
+
+std::multiset<std::int64_t> numbers(const std::vector<hb::Reading>& readings) {
+  std::multiset<std::int64_t> all;
+  for (const hb::Reading& reading : readings) all.insert((reading.time_us - kTime) / 1'000'000);
+  return all;
+}
+
+std::multiset<std::int64_t> range(std::int64_t count) {
+  std::multiset<std::int64_t> all;
+  for (std::int64_t i = 0; i < count; ++i) all.insert(all.end(), i);
+  return all;
+}
+
+// A source as the agent runs it: every call on one thread, closed when the host stops.
+class RunningSource {
+ public:
+  RunningSource(TestHost& host, const KafkaSource::Config& config)
+      : host_(host), done_(std::async(std::launch::async, [this, config] { run(config); })) {}
+  ~RunningSource() {
+    if (done_.valid()) {
+      host_.stop();
+      done_.wait();
+    }
+  }
+  RunningSource(const RunningSource&) = delete;
+  RunningSource& operator=(const RunningSource&) = delete;
+
+  // Stops and closes it; throws what it met.
+  void stop() {
+    host_.stop();
+    done_.get();
+  }
+  // Waits for it to end by itself.
+  void end() { done_.get(); }
+
+ private:
+  void run(const KafkaSource::Config& config) {
+    KafkaSource source(config, host_.host());
+    try {
+      source.open();
+      source.run();
+    } catch (...) {
+      source.close();
+      throw;
+    }
+    source.close();
+  }
+  TestHost& host_;
+  std::future<void> done_;
+};
+
+std::int64_t sum(const std::vector<std::int64_t>& offsets) {
+  std::int64_t total = 0;
+  for (const auto offset : offsets) total += std::max<std::int64_t>(offset, 0);
+  return total;
+}
+
+}  // namespace
+
+TEST_CASE("readings arrive exactly, and what was acknowledged is committed") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(4);
+  kafka.produce(topic, numbered_records(20'000));
+  TestHost host;
+  host.ack_at_once(true);
+  host.set_now_us(42);
+  RunningSource source(host, config_for(KafkaBroker::shared(), topic));
+  wait_until("all readings", 30s, [&] { return host.emitted() >= 20'000; });
+  wait_until("the commits", 30s, [&] { return sum(kafka.committed("group-of-" + topic, topic, 4)) == 20'000; });
+  wait_until("the lag is shown", 10s, [&] {
+    const auto gauges = host.gauges();
+    return gauges.contains("lag_readings") && gauges.at("lag_readings") == 0 && gauges.at("assigned_partitions") == 4;
+  });
+  source.stop();
+  const auto readings = host.readings();
+  CHECK((numbers(readings) == range(20'000)));
+  std::set<std::string> expected;
+  for (const Record& record : numbered_records(20'000)) expected.insert(*record.value);
+  for (const auto& reading : readings) {
+    if (!expected.contains(json_of(reading)) || reading.received_us != 42) FAIL(json_of(reading));
+  }
+}
+
+TEST_CASE("only acknowledged readings are committed, and a restart reads exactly the others") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(1);
+  kafka.produce(topic, numbered_records(10'000));
+  std::int64_t acknowledged = 0;
+  {
+    TestHost host;
+    RunningSource source(host, config_for(KafkaBroker::shared(), topic));
+    wait_until("all readings", 30s, [&] { return host.emitted() >= 10'000; });
+    const auto emits = host.emits();
+    REQUIRE(emits.size() >= 2);
+    CHECK(sum(kafka.committed("group-of-" + topic, topic, 1)) == 0);
+    // All but the last batch.
+    acknowledged = 10'000 - emits.back().second;
+    host.ack(emits[emits.size() - 2].first);
+    wait_until("the commit", 30s, [&] { return sum(kafka.committed("group-of-" + topic, topic, 1)) == acknowledged; });
+    source.stop();
+  }
+  CHECK(sum(kafka.committed("group-of-" + topic, topic, 1)) == acknowledged);
+  TestHost host;
+  RunningSource source(host, config_for(KafkaBroker::shared(), topic));
+  wait_until("the others", 30s, [&] { return host.emitted() >= static_cast<std::uint64_t>(10'000 - acknowledged); });
+  kafka.produce(topic, numbered_records(1, 10'000));
+  wait_until("a new one", 30s, [&] { return host.emitted() > static_cast<std::uint64_t>(10'000 - acknowledged); });
+  source.stop();
+  auto expected = range(10'001);
+  expected.erase(expected.begin(), expected.find(acknowledged));
+  CHECK((numbers(host.readings()) == expected));
+}
+
+TEST_CASE("what is acknowledged between the end of the run and close is still committed") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(2);
+  kafka.produce(topic, numbered_records(1000));
+  TestHost host;
+  auto config = config_for(KafkaBroker::shared(), topic);
+  config.exit_at_end = true;
+  KafkaSource source(config, host.host());
+  source.open();
+  source.run();
+  CHECK(host.emitted() == 1000);
+  host.ack(host.emits().back().first);
+  source.close();
+  CHECK(sum(kafka.committed(config.group_id, topic, 2)) == 1000);
+}
+
+TEST_CASE("poison, tombstones and foreign headers stop nothing") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(1);
+  auto records = numbered_records(10);
+  records[2].value = "not json \x01";
+  records[3].value.reset();
+  records[4].headers = {{"traceparent", "00-af"}, {"x", std::string("\0\1", 2)}};
+  records[5].value = R"({"time":"2023-11-14T22:13:20Z","heart_rate":61})";  // names no customer; has a key
+  records[6].key.clear();
+  records[7].value =
+      R"({"customer_id":")" + std::string(42, 'x') + R"(","time":"2023-11-14T22:13:20Z","heart_rate":61})";
+  kafka.produce(topic, records);
+  const bool by_key = GENERATE(false, true);
+  TestHost host;
+  host.ack_at_once(true);
+  auto config = config_for(KafkaBroker::shared(), topic);
+  config.exit_at_end = true;
+  config.key_as_customer_id = by_key;
+  RunningSource source(host, config);
+  source.end();
+
+  CHECK(host.discarded() == std::map<std::string, std::uint64_t>{{"tombstone", 1}});
+  CHECK(sum(kafka.committed(config.group_id, topic, 1)) == 10);
+  const auto letters = host.letters();
+  REQUIRE(letters.size() == (by_key ? 2 : 3));
+  CHECK(letters.front().reason == "bad_json");
+  CHECK(letters.front().origin == topic + "[0]@2");
+  CHECK(letters.front().payload == "not json \x01");
+  CHECK(letters.back().reason == "bad_customer_id");
+  CHECK(letters.back().origin == topic + "[0]@7");
+  if (!by_key) CHECK(letters[1].reason == "missing_customer_id");
+  CHECK(host.readings().size() == (by_key ? 7 : 6));
+  if (by_key) CHECK(hb::customer_id(host.readings()[3]) == "cust_5");
+}
+
+TEST_CASE("a dead letter that cannot be kept holds the offset back") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(1);
+  auto records = numbered_records(10);
+  records[4].value = "poison";
+  kafka.produce(topic, records);
+  auto config = config_for(KafkaBroker::shared(), topic);
+  config.exit_at_end = true;
+  {
+    TestHost host;
+    host.ack_at_once(true);
+    host.refuse_dead_letters = true;
+    RunningSource source(host, config);
+    CHECK_THROWS_AS(source.end(), hb::Retry);
+    CHECK(sum(kafka.committed(config.group_id, topic, 1)) <= 4);
+  }
+  TestHost host;
+  host.ack_at_once(true);
+  RunningSource source(host, config);
+  source.end();
+  CHECK(host.letters().size() == 1);
+  CHECK(sum(kafka.committed(config.group_id, topic, 1)) == 10);
+}
+
+TEST_CASE("two members share the partitions, and the one that stays takes over without loss or doubles") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(6);
+  TestHost first_host;
+  TestHost second_host;
+  first_host.ack_at_once(true);
+  second_host.ack_at_once(true);
+  const auto assigned = [](const TestHost& host) {
+    const auto gauges = host.gauges();
+    return gauges.contains("assigned_partitions") ? gauges.at("assigned_partitions") : 0;
+  };
+  RunningSource first(first_host, config_for(KafkaBroker::shared(), topic));
+  wait_until("the first has all", 30s, [&] { return assigned(first_host) == 6; });
+  kafka.produce(topic, numbered_records(5000));
+  RunningSource second(second_host, config_for(KafkaBroker::shared(), topic));
+  wait_until("they share", 30s, [&] { return assigned(first_host) == 3 && assigned(second_host) == 3; });
+  kafka.produce(topic, numbered_records(5000, 5000));
+  const auto together = [&] { return first_host.emitted() + second_host.emitted(); };
+  wait_until("all arrive", 30s, [&] { return together() >= 10'000; });
+  CHECK(second_host.emitted() > 0);
+  first.stop();
+  wait_until("the second has all", 30s, [&] { return assigned(second_host) == 6; });
+  kafka.produce(topic, numbered_records(5000, 10'000));
+  wait_until("all arrive", 30s, [&] { return together() >= 15'000; });
+  second.stop();
+
+  auto readings = first_host.readings();
+  const auto more = second_host.readings();
+  readings.insert(readings.end(), more.begin(), more.end());
+  CHECK((numbers(readings) == range(15'000)));
+  CHECK(sum(kafka.committed("group-of-" + topic, topic, 6)) == 15'000);
+}
+
+TEST_CASE("a member whose agent takes nothing stays in the group and gives partitions up at once") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(4);
+  kafka.produce(topic, numbered_records(50'000));
+  std::mutex mutex;
+  std::condition_variable opened;
+  bool open = false;
+  TestHost blocked;
+  blocked.after_emit = [&](TestHost&) {
+    std::unique_lock lock(mutex);
+    opened.wait(lock, [&] { return open; });
+  };
+  auto config = config_for(KafkaBroker::shared(), topic);
+  config.rdkafka = {{"max.poll.interval.ms", "6000"}, {"session.timeout.ms", "6000"}};
+  RunningSource first(blocked, config);
+  wait_until("it is blocked", 30s, [&] { return blocked.emitted() > 0; });
+  const auto longer_than_the_poll_interval = std::chrono::steady_clock::now() + 8s;
+  wait_until("eight seconds", 9s, [&] { return std::chrono::steady_clock::now() > longer_than_the_poll_interval; });
+  CHECK(blocked.gauges().at("assigned_partitions") == 4);
+
+  TestHost host;
+  host.ack_at_once(true);
+  RunningSource second(host, config);
+  wait_until("the blocked one gives up two partitions", 15s, [&] {
+    return blocked.gauges().at("assigned_partitions") == 2 && host.gauges().contains("assigned_partitions") &&
+           host.gauges().at("assigned_partitions") == 2;
+  });
+  {
+    const std::lock_guard lock(mutex);
+    open = true;
+  }
+  opened.notify_all();
+  blocked.ack_at_once(true);
+  const auto seen = [&] {
+    auto all = numbers(blocked.readings());
+    all.merge(numbers(host.readings()));
+    return std::set<std::int64_t>(all.begin(), all.end());
+  };
+  wait_until("nothing is missing", 60s, [&] { return seen().size() == 50'000; });
+  for (const auto& [level, text] : blocked.logs()) CHECK(level < HB_LOG_WARNING);
+  first.stop();
+  second.stop();
+}
+
+TEST_CASE("a broker that goes away and comes back is reported, and nothing is lost") {
+  KafkaBroker broker;
+  PlainClient kafka(broker.address());
+  const std::string topic = kafka.new_topic(3);
+  kafka.produce(topic, numbered_records(1000));
+  TestHost host;
+  host.ack_at_once(true);
+  RunningSource source(host, config_for(broker, topic));
+  wait_until("the first ones", 30s, [&] { return host.emitted() >= 1000; });
+  broker.stop();
+  wait_until("the outage is noticed", 30s, [&] { return host.health() && !host.health()->first; });
+  broker.start();
+  wait_until("it is back", 30s, [&] { return host.health()->first; });
+  kafka.produce(topic, numbered_records(1000, 1000));
+  wait_until("the others", 60s, [&] { return host.emitted() >= 2000; });
+  wait_until("the commits", 60s, [&] { return sum(kafka.committed("group-of-" + topic, topic, 3)) == 2000; });
+  source.stop();
+  const auto all = numbers(host.readings());
+  CHECK(std::set<std::int64_t>(all.begin(), all.end()).size() == 2000);
+}
+
+TEST_CASE("a group that begins at the latest record, a regular expression, a topic that is not there") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(1);
+  kafka.produce(topic, numbered_records(100));
+  TestHost host;
+  host.ack_at_once(true);
+  auto config = config_for(KafkaBroker::shared(), "^" + topic + "$");
+  config.topics.push_back("no-such-topic");
+  config.start = KafkaSource::Start::latest;
+  RunningSource source(host, config);
+  wait_until("an assignment", 30s, [&] {
+    return host.gauges().contains("assigned_partitions") && host.gauges().at("assigned_partitions") == 1;
+  });
+  wait_until("a new record is read", 60s, [&] {
+    kafka.produce(topic, numbered_records(1, 100));
+    return host.emitted() > 0;
+  });
+  source.stop();
+  for (const auto number : numbers(host.readings())) CHECK(number == 100);
+}
+
+TEST_CASE("a fixed member name that is used twice is a failure, not a quarrel") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(1);
+  kafka.produce(topic, numbered_records(1));
+  auto config = config_for(KafkaBroker::shared(), topic);
+  config.group_instance_id = "the-only-one";
+  TestHost host;
+  RunningSource first(host, config);
+  wait_until("the first reads", 30s, [&] { return host.emitted() > 0; });
+  TestHost other;
+  RunningSource second(other, config);
+  CHECK_THROWS_AS(first.end(), hb::Error);
+  second.stop();
+}
