@@ -21,7 +21,7 @@ readonly JOBS="${HBAGENT_JOBS:-$(nproc)}"
 build() {
   local preset=$1
   say "== Building ($preset) =="
-  cmake --preset "$preset" >"build/$preset.configure.log" 2>&1 || {
+  cmake --preset "$preset" -DBUILD_TESTING=ON >"build/$preset.configure.log" 2>&1 || {
     cat "build/$preset.configure.log" >&2
     fail "CMake could not configure the preset $preset"
   }
