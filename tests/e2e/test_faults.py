@@ -113,7 +113,7 @@ def test_only_the_poison_goes_to_the_dead_letters(agent, kafka, postgres):
     topic = kafka.new_topic(partitions=1)
     database = postgres.new_database()
     poison = [("k", b"{not json", "bad_json"),
-              ("k", b"\xff\xfe\x00", "bad_utf8"),
+              ("k", b'{"customer_id":"a\xff","time":"2026-01-01T00:00:00Z","heart_rate":70}', "bad_utf8"),
               ("k", b'{"customer_id":"a\\u0000b","time":"2026-01-01T00:00:00Z","heart_rate":70}', "bad_customer_id"),
               ("k", b'{"customer_id":"late","time":"9999-01-01T00:00:00Z","heart_rate":70}', "time_future"),
               ("k", b'{"customer_id":"c00","time":"2026-01-01T00:00:00Z"}', "missing_heart_rate")]
