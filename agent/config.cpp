@@ -153,6 +153,7 @@ class ConfigReader {
     }
     SchemaReader reader(problems_, *instance.values, subject);
     reader.check_keys(table, own, instance.plugin->options);
+    if (kind == HB_SINK) refuse_empty_lists(table, subject);
     hb::assign_options<SinkKeys>(instance.values->composite(HB_TABLE, reader.read(table, own)), instance.keys);
     instance.values->root = instance.values->composite(HB_TABLE, reader.read(table, instance.plugin->options));
     if (instance.keys.name.empty()) instance.keys.name = instance.plugin->name;
@@ -179,6 +180,16 @@ class ConfigReader {
       problems_.add(instance.place,
                     fmt::format("there is another {0} named \"{1}\"; give this one a \"name\" of its own",
                                 kind_word(kind), name));
+    }
+  }
+
+  // An empty list would read as "none" and mean "all".
+  void refuse_empty_lists(const toml::table& table, const std::string& subject) {
+    for (const char* key : {"from", "where"}) {
+      const toml::array* list = table[key].as_array();
+      if (list != nullptr && list->empty()) {
+        problems_.add(place_of(*list), fmt::format("{}: \"{}\" must not be empty; leave it out for all", subject, key));
+      }
     }
   }
 

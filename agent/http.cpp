@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
@@ -66,6 +67,7 @@ class HttpServer::Server {
     thread_.join();
     closing_ = true;
     acceptor_.reset();
+    retry_.reset();
     context_.reset();  // ends the sessions, which still count themselves out
   }
 
@@ -90,6 +92,7 @@ class HttpServer::Server {
   bool closing_ = false;
   std::optional<asio::io_context> context_{std::in_place, 1};
   std::optional<tcp::acceptor> acceptor_{std::in_place, *context_};
+  std::optional<asio::steady_timer> retry_{std::in_place, *context_};
   std::thread thread_;
 };
 
@@ -150,7 +153,13 @@ void HttpServer::Server::accept() {
       ++connections_;
       std::make_shared<Session>(*this, std::move(socket))->read();
     }
-    if (connections_ < kMaxConnections && !accepting_) accept();
+    if (error) {  // out of descriptors, most likely: again a little later
+      accepting_ = true;
+      retry_->expires_after(std::chrono::milliseconds(100));
+      retry_->async_wait([this](boost::system::error_code) { accept(); });
+    } else if (connections_ < kMaxConnections && !accepting_) {
+      accept();
+    }
   });
 }
 

@@ -57,7 +57,8 @@ class Journal {
   // No more acks for this source: its blocked wait_acked returns.
   virtual void release_source(std::size_t source) = 0;
 
-  // Waits until `wanted` readings lie before the sink, or the deadline, or an interrupt; returns how many there are.
+  // Waits until `wanted` readings lie before the sink, or some while the journal is full, or the deadline, or an
+  // interrupt; returns how many there are.
   virtual std::uint64_t wait(std::size_t sink, std::uint64_t wanted, Clock::time_point deadline) = 0;
   // Copies the next readings, at most `limit`. They stay pending until the commit, which must come before the next
   // read.

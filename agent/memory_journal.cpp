@@ -97,7 +97,13 @@ AppendResult MemoryJournal::append(std::size_t source_index, std::span<const hb_
 
 std::size_t MemoryJournal::wait_for_room(std::unique_lock<std::mutex>& lock, std::size_t source, std::size_t wanted) {
   if (drop_oldest_) drop_oldest(std::clamp<std::size_t>(wanted, 1, kChunkReadings));
-  has_room_.wait(lock, [&] { return sources_[source]->stopped || room() > 0; });
+  if (room() == 0) {
+    // No fuller batch will come: whoever waits for one takes what there is.
+    ++blocked_appenders_;
+    for (const auto& sink : sinks_) sink->wake.notify_one();
+    has_room_.wait(lock, [&] { return sources_[source]->stopped || room() > 0; });
+    --blocked_appenders_;
+  }
   return room();
 }
 
@@ -156,7 +162,9 @@ std::uint64_t MemoryJournal::wait(std::size_t sink_index, std::uint64_t wanted, 
   Sink& sink = *sinks_[sink_index];
   std::unique_lock lock(mutex_);
   sink.wake_at = sink.cursor + wanted;
-  sink.wake.wait_until(lock, deadline, [&] { return sink.interrupted || appended_ >= sink.wake_at; });
+  sink.wake.wait_until(lock, deadline, [&] {
+    return sink.interrupted || appended_ >= sink.wake_at || (blocked_appenders_ > 0 && appended_ > sink.cursor);
+  });
   sink.wake_at = ~std::uint64_t{0};
   return appended_ - sink.cursor;
 }

@@ -82,6 +82,7 @@ class MemoryJournal final : public Journal {
   std::mutex append_mutex_;  // one appender at a time; taken before mutex_
   mutable std::mutex mutex_;
   std::condition_variable has_room_;
+  std::size_t blocked_appenders_ = 0;
   std::condition_variable more_acked_;
   std::deque<Entry> entries_;
   std::deque<std::shared_ptr<Chunk>> chunks_;  // from first_chunk_ * kChunkReadings on

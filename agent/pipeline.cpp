@@ -154,8 +154,12 @@ bool Pipeline::stop(std::chrono::microseconds timeout, const std::function<bool(
   if (!started_) return true;
   const bool without_end = timeout == std::chrono::microseconds::max();
   const auto deadline = without_end ? PhaseBoard::Clock::time_point::max() : PhaseBoard::Clock::now() + timeout;
+  // Sources may hand over what they have in hand; half of the time is kept for the sinks.
+  const auto sources_deadline = without_end ? deadline : PhaseBoard::Clock::now() + timeout / 2;
   for (const auto& source : sources_) source->request_stop();
-  bool drained = wait_or_hurry(deadline, hurry, [this] { return sources_in(Phase::stopped); });
+  bool drained = wait_or_hurry(sources_deadline, hurry, [this] { return sources_in(Phase::stopped); });
+  for (const auto& source : sources_) source->cut();
+  drained = drained || wait_or_hurry(deadline, hurry, [this] { return sources_in(Phase::stopped); });
   for (const auto& sink : sinks_) sink->drain();
   drained = drained && wait_or_hurry(deadline, hurry, [this] { return sinks_in(Phase::ended); });
   if (!drained) {

@@ -135,9 +135,12 @@ bool ProcessorChain::keep_dead_letter(Instance& instance, const hb_reading& read
   const std::string payload = reading_as_json(reading);
   const std::string component = instance.component();
   Backoff backoff(instance.config().keys.retry_initial, instance.config().keys.retry_max);
-  for (;;) {
+  for (bool failed_before = false;; failed_before = true) {
     std::string error;
-    if (dead_letters_.append({source_, component, verdict.reason, verdict.detail, "", payload}, error)) return true;
+    if (dead_letters_.append({source_, component, verdict.reason, verdict.detail, "", payload}, error)) {
+      if (failed_before) instance.set_state(Instance::State::up);
+      return true;
+    }
     instance.note_failure(error, true);
     instance.logger().error(component, error);
     if (instance.wait(backoff.next())) return false;

@@ -220,9 +220,12 @@ bool SinkRunner::keep_dead_letter(const std::string& source, const hb_reading& r
   const std::string component = instance_.component();
   const std::string reason = clean_reason(verdict.reason.c_str());
   Backoff backoff(keys.retry_initial, keys.retry_max);
-  for (;;) {
+  for (bool failed_before = false;; failed_before = true) {
     std::string error;
-    if (around_.dead_letters.append({source, component, reason, verdict.detail, "", payload}, error)) return true;
+    if (around_.dead_letters.append({source, component, reason, verdict.detail, "", payload}, error)) {
+      if (failed_before) instance_.set_state(Instance::State::up);
+      return true;
+    }
     if (!pause(error, backoff)) return false;
   }
 }

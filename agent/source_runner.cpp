@@ -41,9 +41,13 @@ void SourceRunner::go() {
 
 void SourceRunner::request_stop() {
   instance_.request_stop();
+  go();  // a thread that still waits to begin sees that it is stopping
+}
+
+void SourceRunner::cut() {
+  cut_ = true;
   processors_.request_stop();
   around_.journal.stop_source(index_);
-  go();  // a thread that still waits to begin sees that it is stopping
 }
 
 void SourceRunner::release() {
@@ -129,7 +133,7 @@ bool SourceRunner::retry_after(std::int32_t status, const std::string& error, Ba
 }
 
 std::int32_t SourceRunner::emit(const hb_reading* readings, std::uint32_t count, std::uint64_t token) {
-  if (instance_.stopping()) return HB_END;
+  if (cut_) return HB_END;
   if ((readings == nullptr && count > 0) || token == 0 || token < last_token_) {
     around_.logger.error(instance_.component(),
                          fmt::format("emit broke its contract: token {} after {}, {} readings{}", token,
@@ -149,7 +153,8 @@ std::int32_t SourceRunner::emit(const hb_reading* readings, std::uint32_t count,
 }
 
 std::int32_t SourceRunner::emit_slice(std::span<const hb_reading> readings, std::uint64_t token) {
-  if (!processors_.empty() || !std::all_of(readings.begin(), readings.end(), sound_id)) {
+  const bool processed = !processors_.empty() && !readings.empty();
+  if (processed || !std::all_of(readings.begin(), readings.end(), sound_id)) {
     return emit_checked(readings, token);
   }
   SourceTerms terms;
@@ -194,6 +199,7 @@ bool SourceRunner::reject_unsound_ids(std::vector<hb_reading>& buffer, std::size
       instance_.note_failure(error, true);
       around_.logger.error(instance_.component(), error);
       if (instance_.wait(config.keys.retry_max)) return false;
+      instance_.set_state(Instance::State::up);
     }
     add(terms.dead_lettered, letter.reason, 1);
   }

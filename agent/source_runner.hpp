@@ -33,7 +33,8 @@ class SourceRunner final : public SourcePort {
   // [main-thread]
   void start();         // creates the instances on the new thread; then waits for go
   void go();            // opens and runs
-  void request_stop();  // ends run; the source then waits for its acks
+  void request_stop();  // asks run to return; what it emits until then is taken
+  void cut();           // emit takes nothing any more; a blocked one returns
   void release();       // no more acks come: close now
   void join();
 
@@ -80,6 +81,7 @@ class SourceRunner final : public SourcePort {
 
   // Of the emitting thread.
   std::vector<hb_reading> buffer_;
+  std::atomic<bool> cut_{false};
   std::atomic<std::uint64_t> last_token_{0};
   std::atomic<std::uint64_t> safe_token_{0};  // what acked() has said
 };

@@ -37,7 +37,7 @@ class ProbeSource {
   void run() {
     if (opened_ <= config_.failures) throw hb::Retry("not yet");
     std::vector<hb::Reading> readings;
-    while (emitted_ < config_.count) {
+    while (emitted_ < config_.count && !host_.stopping()) {
       readings.clear();
       while (emitted_ < config_.count && static_cast<std::int64_t>(readings.size()) < config_.batch) {
         hb::Reading reading{};

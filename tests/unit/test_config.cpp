@@ -109,6 +109,11 @@ TEST_CASE("sources, sinks and plugin names are asked for") {
              contains_text("letters, digits"));
 }
 
+TEST_CASE("an empty route is refused: it would read as none and mean all") {
+  CHECK_THAT(problem(std::string(kSound) + "from = []\n"),
+             contains_text("F:5:8: sink \"probe\": \"from\" must not be empty"));
+}
+
 TEST_CASE("an empty file is no configuration, and neither is one with a wrong top-level kind") {
   CHECK_THAT(problem("agent = 3\n" + std::string(kSound)), contains_text("F:1:9: \"agent\" must be a table: [agent]"));
 }

@@ -133,7 +133,8 @@ typedef struct hb_host {
 
   /* Source, one call at a time, during run. Copies `count` readings (may be 0) through the processors into the
    * journal. Blocks while the journal is full. `token` is 1 or more and never smaller than the one before.
-   * HB_OK: they are the agent's now. HB_END: stopping, nothing was taken. HB_FAILED: a rule was broken (see log). */
+   * HB_OK: they are the agent's now. HB_END: the time to stop is up, nothing was taken; until then what a source has
+   * in hand is taken also while stopping. HB_FAILED: a rule was broken (see log). */
   int32_t (*emit)(void *context, const hb_reading *readings, uint32_t count, uint64_t token); /* [any-thread] */
   /* Source: the newest token up to which everything emitted, rejected or discarded is safe; 0 before the first. */
   uint64_t (*acked)(void *context); /* [any-thread] */
