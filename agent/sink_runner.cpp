@@ -27,7 +27,8 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
 SinkRunner::SinkRunner(std::size_t index, const InstanceConfig& config, const Surroundings& surroundings)
     : index_(index),
       around_(surroundings),
-      instance_(HB_SINK, config, surroundings.logger, surroundings.state_dir / ("sink-" + config.name()), nullptr) {
+      instance_(HB_SINK, config, surroundings.logger, surroundings.state_dir / ("sink-" + config.name()), nullptr),
+      retry_log_(surroundings.logger, instance_.component()) {
   std::filesystem::create_directories(surroundings.state_dir / ("sink-" + config.name()));
 }
 
@@ -115,12 +116,12 @@ void SinkRunner::work() {
 bool SinkRunner::open_with_backoff() {
   const auto& keys = instance_.config().keys;
   Backoff backoff(keys.retry_initial, keys.retry_max);
-  for (std::uint64_t tries = 1; !instance_.stopping(); ++tries) {
+  while (!instance_.stopping()) {
     std::string error;
     const std::int32_t status = instance_.open(error);
     opened_ = true;
     if (status == HB_OK) {
-      if (tries > 1) around_.logger.info(instance_.component(), fmt::format("connected after {} tries", tries));
+      retry_log_.succeeded("connected");
       return true;
     }
     instance_.close();
@@ -137,7 +138,7 @@ bool SinkRunner::open_with_backoff() {
 bool SinkRunner::pause(const std::string& error, Backoff& backoff) {
   const auto time = backoff.next();
   instance_.note_failure(error, true);
-  around_.logger.warn(instance_.component(), fmt::format("{}; trying again in {} ms", error, time.count() / 1000));
+  retry_log_.failed(error, time);
   return !instance_.wait(time);
 }
 
@@ -150,10 +151,8 @@ bool SinkRunner::deliver(JournalBatch& batch, SinkTerms& terms) {
     std::string error;
     const std::int32_t status = write_once(batch, batch.readings, origin, terms, error);
     if (status == HB_OK && batch.readings.empty()) {
-      if (tries > 1) {
-        instance_.set_state(Instance::State::up);
-        around_.logger.info(instance_.component(), fmt::format("delivers again after {} tries", tries));
-      }
+      if (tries > 1) instance_.set_state(Instance::State::up);
+      retry_log_.succeeded("delivers");
       break;
     }
     if (status == HB_FAILED || status == HB_END) {

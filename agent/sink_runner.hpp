@@ -11,6 +11,7 @@
 #include "instance.hpp"
 #include "journal.hpp"
 #include "phase.hpp"
+#include "retry_log.hpp"
 
 namespace hbagent {
 
@@ -70,6 +71,7 @@ class SinkRunner {
   Surroundings around_;
   Instance instance_;
   VerdictList verdicts_;
+  RetryLog retry_log_;
   std::thread thread_;
   bool opened_ = false;  // sink-thread
 

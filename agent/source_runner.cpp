@@ -23,7 +23,8 @@ SourceRunner::SourceRunner(std::size_t index, const InstanceConfig& config,
     : index_(index),
       around_(surroundings),
       instance_(HB_SOURCE, config, surroundings.logger, surroundings.state_dir / ("source-" + config.name()), this),
-      processors_(processors, config.name(), surroundings.logger, surroundings.dead_letters, surroundings.state_dir) {
+      processors_(processors, config.name(), surroundings.logger, surroundings.dead_letters, surroundings.state_dir),
+      retry_log_(surroundings.logger, instance_.component()) {
   std::filesystem::create_directories(surroundings.state_dir / ("source-" + config.name()));
 }
 
@@ -95,7 +96,7 @@ void SourceRunner::work() {
     if (status == HB_OK) status = instance_.open(error);
     if (status == HB_OK) {
       const std::uint64_t token_before = last_token_;
-      around_.logger.debug(instance_.component(), "open");
+      retry_log_.succeeded("connected");
       status = instance_.run(error);
       if (last_token_ != token_before) backoff.reset();
       if (status == HB_OK && !instance_.stopping()) {
@@ -119,16 +120,15 @@ void SourceRunner::work() {
     }
     instance_.close();
     processors_.close();
-    if (!retry_after(status, error, backoff)) break;
+    if (!retry_after(error, backoff)) break;
   }
   set_phase(Phase::stopped);
 }
 
-bool SourceRunner::retry_after(std::int32_t status, const std::string& error, Backoff& backoff) {
+bool SourceRunner::retry_after(const std::string& error, Backoff& backoff) {
   const auto pause = backoff.next();
   instance_.note_failure(error, true);
-  around_.logger.warn(instance_.component(), fmt::format("{}; trying again in {} ms{}", error, pause.count() / 1000,
-                                                         status == HB_REOPEN ? " with a new connection" : ""));
+  retry_log_.failed(error, pause);
   return !instance_.wait(pause);
 }
 

@@ -13,6 +13,7 @@
 #include "journal.hpp"
 #include "phase.hpp"
 #include "processor_chain.hpp"
+#include "retry_log.hpp"
 
 namespace hbagent {
 
@@ -59,7 +60,7 @@ class SourceRunner final : public SourcePort {
   // Opens and runs until the source is finished, stopped or failed.
   void work();
   // Waits before the next try; false: stopping.
-  bool retry_after(std::int32_t status, const std::string& error, Backoff& backoff);
+  bool retry_after(const std::string& error, Backoff& backoff);
   void fail(const std::string& error);
   void set_phase(Phase phase);
   std::int32_t emit_slice(std::span<const hb_reading> readings, std::uint64_t token);
@@ -70,6 +71,7 @@ class SourceRunner final : public SourcePort {
   Surroundings around_;
   Instance instance_;
   ProcessorChain processors_;
+  RetryLog retry_log_;
   std::thread thread_;
 
   // Guarded by the board.

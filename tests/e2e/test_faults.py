@@ -92,8 +92,8 @@ def test_outages_of_postgresql_and_kafka_lose_and_double_nothing(agent, own_kafk
     assert gaps == []
     assert pipeline.row_count(database) == sent
     assert topic.record_count() >= sent  # Kafka may hold a record twice; the table does not
-    log_of(consumer, "PostgreSQL's outage", most=25)
-    log_of(producer, "Kafka's outage", most=25)
+    log_of(consumer, "both outages", most=16)
+    log_of(producer, "the outage of Kafka", most=8)
     assert consumer.terminate() == 0
 
 
