@@ -188,6 +188,7 @@ void FileSource::take(Input& input, const Line& line) {
   } catch (...) {
     readings.resize(before);
     input.unread(line);
+    input.at_end = false;  // not while this line is to be taken
     throw;
   }
   ++lines_taken_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <set>
 #include <stdexcept>
 
 #include "decoders.hpp"
@@ -66,32 +67,32 @@ bool FileSource::is_open(const FileId& id) const {
 }
 
 void FileSource::queue_new(const std::vector<FoundFile>& found) {
+  std::set<FileId> known(entered_.begin(), entered_.end());
+  for (const auto& input : inputs_) known.insert(input->id());
+  std::set<std::string> waiting;
+  for (const FoundFile& file : queued_) waiting.insert(file.path);
   for (const FoundFile& file : found) {
     const auto id = identify(file.path);
-    if (!id || is_open(*id)) continue;
-    if (std::find(entered_.begin(), entered_.end(), *id) != entered_.end()) continue;
-    const auto same = [&](const FoundFile& other) { return other.path == file.path; };
-    if (std::none_of(queued_.begin(), queued_.end(), same)) queued_.push_back(file);
+    if (id && !known.contains(*id) && !waiting.contains(file.path)) queued_.push_back(file);
   }
 }
 
 // An open file may have a new name that the pattern finds, or none.
 void FileSource::note_moved(const std::vector<FoundFile>& found) {
-  std::vector<std::pair<FileId, const FoundFile*>> named;
+  std::map<FileId, std::string> names;
   for (const FoundFile& file : found) {
-    if (const auto id = identify(file.path)) named.emplace_back(*id, &file);
+    if (const auto id = identify(file.path)) names.emplace(*id, file.path);
   }
   for (const auto& input : inputs_) {
     if (input->is_stream()) continue;
-    const auto name =
-        std::find_if(named.begin(), named.end(), [&](const auto& entry) { return entry.first == input->id(); });
-    if (name == named.end()) {
+    const auto name = names.find(input->id());
+    if (name == names.end()) {
       if (!input->orphaned_at) input->orphaned_at = Pacer::Clock::now();
       continue;
     }
     input->orphaned_at.reset();
-    if (input->path() == name->second->path) continue;
-    input->set_path(name->second->path);
+    if (input->path() == name->second) continue;
+    input->set_path(name->second);
     tracker_.renamed(input->index, input->path());
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,7 +21,7 @@ namespace hb::file {
 struct FileId {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
-  bool operator==(const FileId&) const = default;
+  auto operator<=>(const FileId&) const = default;
 };
 // nullopt where there is no such file.
 std::optional<FileId> identify(const std::string& path);

@@ -19,7 +19,7 @@ constexpr std::size_t kMaxWaiting = 8192;
 }  // namespace
 
 PositionTracker::PositionTracker(Host host, bool resume)
-    : host_(host), resume_(resume), store_(resume ? host.state_dir() : std::string_view()) {}
+    : host_(host), store_(resume ? host.state_dir() : std::string_view()) {}
 
 void PositionTracker::load() {
   if (loaded_) return;

@@ -72,7 +72,6 @@ class PositionTracker {
   void save();
 
   Host host_;
-  bool resume_;
   bool loaded_ = false;
   bool changed_ = false;
   PositionStore store_;

@@ -139,6 +139,66 @@ TEST_CASE("a file that was rotated while nobody looked is finished first") {
   CHECK(are_rows(follower.host.readings(), 70, 75));
 }
 
+TEST_CASE("another file that took the inode of one that was read is nobody's end") {
+  const Folder folder;
+  const std::string path = folder / "a.log";
+  write_file(path, json_rows(0, 50));
+  {
+    Follower follower(following(path), folder.state());
+    CHECK(follower.reaches(50));
+  }
+  write_file(folder / "other", json_rows(500, 700));
+  write_file(folder / "new", json_rows(50, 60));
+  std::filesystem::rename(folder / "new", path);
+  // Which inode a file gets is the file system's choice, so the store is told that it is the same.
+  const PositionStore store(folder.state());
+  auto positions = store.load();
+  REQUIRE(positions.size() == 1);
+  positions[0].inode = identify(folder / "other")->inode;
+  store.save(positions);
+  Follower follower(following(path), folder.state());
+  CHECK(follower.reaches(10));
+  CHECK(follower.has_open(1));
+  follower.stop();
+  CHECK(are_rows(follower.host.readings(), 50, 60));
+}
+
+TEST_CASE("a file that was cut while nobody looked is read from its beginning") {
+  const Folder folder;
+  const std::string path = folder / "a.log";
+  write_file(path, json_rows(0, 50));
+  {
+    Follower follower(following(path), folder.state());
+    CHECK(follower.reaches(50));
+  }
+  const std::string rows = json_rows(0, 20);
+  REQUIRE(rows.size() > Fingerprint::kMaxSize);
+  std::filesystem::resize_file(path, rows.size());
+  Follower follower(following(path), folder.state());
+  CHECK(follower.reaches(20));
+  follower.stop();
+  CHECK(are_rows(follower.host.readings(), 0, 20));
+}
+
+TEST_CASE("a file that was moved away is read for as long as it goes on growing") {
+  const Folder folder;
+  const std::string path = folder / "a.log";
+  write_file(path, json_rows(0, 1));
+  auto config = following(path);
+  config.rotate_wait = std::chrono::seconds(1);
+  Follower follower(config, folder.state());
+  CHECK(follower.reaches(1));
+  std::filesystem::rename(path, folder / "moved");
+  for (int i = 1; i < 6; ++i) {
+    follower.host.host().wait(std::chrono::milliseconds(300));
+    append_file(folder / "moved", json_rows(i, i + 1));
+    CHECK(follower.reaches(static_cast<std::uint64_t>(i) + 1));
+  }
+  CHECK(follower.has_open(0));
+  follower.stop();
+  CHECK(are_rows(follower.host.readings(), 0, 6));
+}
+
 TEST_CASE("a file that is emptied and written on is read from its beginning") {
   const Folder folder;
   const std::string path = folder / "a.jsonl";

@@ -87,6 +87,26 @@ TEST_CASE("marks are bounded however long nothing is acknowledged, and none is p
   CHECK(positions[1].offset == 300'000);
 }
 
+TEST_CASE("the newest mark is kept when marks are thinned out") {
+  const Folder folder;
+  write_file(folder / "a", std::string(1000, 'a'));
+  const UniqueFd fd(::open((folder / "a").c_str(), O_RDONLY));
+  TestHost host("test", folder.state());
+  PositionTracker tracker(host.host(), true);
+  tracker.load();
+  const auto file = tracker.enter("a", 1, fd.get());
+  std::uint64_t last = 0;
+  std::size_t before = 0;
+  do {  // until the one that thins them out
+    before = tracker.waiting();
+    ++last;
+    tracker.emitted_up_to(file, {last, last, {}}, last);
+  } while (tracker.waiting() > before);
+  host.ack(last);
+  tracker.commit(true);
+  CHECK(PositionStore(folder.state()).load().at(0).offset == last);
+}
+
 TEST_CASE("a state folder that cannot be written costs a warning, not the readings") {
   TestHost host("test", "/nonexistent/folder");
   const Folder folder;
