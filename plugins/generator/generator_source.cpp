@@ -160,7 +160,9 @@ std::uint32_t GeneratorSource::due(const std::optional<Pace>& pace, std::int64_t
 bool GeneratorSource::wait_for_next(const Pace& pace, std::int64_t now) const {
   const std::chrono::microseconds time(pace.clock_time(cadence_.time_us(position_->next)) - now);
   const auto whole = std::chrono::ceil<std::chrono::milliseconds>(time);
-  return host_.wait(std::clamp<std::chrono::milliseconds>(whole, kShortestWait, kLongestWait));
+  // The very first reading is not held back for company.
+  const std::chrono::milliseconds shortest = position_->next == position_->first ? 1ms : kShortestWait;
+  return host_.wait(std::clamp<std::chrono::milliseconds>(whole, shortest, kLongestWait));
 }
 
 void GeneratorSource::keep_house(const std::optional<Pace>& pace, std::int64_t now) {
