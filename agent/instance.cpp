@@ -70,6 +70,7 @@ VerdictList::VerdictList() {
 
 std::vector<Verdict> VerdictList::take(std::size_t count, std::initializer_list<std::int32_t> allowed,
                                        std::string& error) {
+  error.clear();
   std::vector<Verdict> verdicts;
   verdicts.swap(items_);
   if (out_of_memory_) {
@@ -201,6 +202,7 @@ std::int32_t Instance::open(std::string& error) {
 }
 
 void Instance::close() {
+  if (!open_called_) return;
   open_called_ = false;
   std::string error;
   call("close", error, [&](hb_error*) {

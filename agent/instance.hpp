@@ -44,8 +44,8 @@ class VerdictList {
     out_of_memory_ = false;
   }
   const hb_verdicts* raw() const { return &raw_; }
-  // By index, one an index (the last that was set). Empty with `error` set when a verdict broke the rules: an index at
-  // or beyond `count`, or a kind that is not in `allowed`.
+  // By index, one an index (the last that was set), with `error` empty. Empty with `error` set when a verdict broke the
+  // rules: an index at or beyond `count`, or a kind that is not in `allowed`.
   std::vector<Verdict> take(std::size_t count, std::initializer_list<std::int32_t> allowed, std::string& error);
 
  private:

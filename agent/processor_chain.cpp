@@ -77,10 +77,15 @@ bool ProcessorChain::process_one(Instance& instance, std::vector<hb_reading>& bu
   const auto& keys = instance.config().keys;
   Backoff backoff(keys.retry_initial, keys.retry_max);
   before_.assign(buffer.begin(), buffer.begin() + count);
+  bool closed = false;
   for (bool retried = false;; retried = true) {
     std::string error;
     std::uint32_t after = count;
-    std::int32_t status = instance.process(buffer.data(), &after, capacity, verdicts_, error);
+    std::int32_t status = closed ? instance.open(error) : HB_OK;
+    if (status == HB_OK) {
+      closed = false;
+      status = instance.process(buffer.data(), &after, capacity, verdicts_, error);
+    }
     if (status == HB_OK && (after < count || after > capacity)) {
       error = "process returned " + std::to_string(after) + " readings for " + std::to_string(count) +
               " with room for " + std::to_string(capacity);
@@ -102,9 +107,9 @@ bool ProcessorChain::process_one(Instance& instance, std::vector<hb_reading>& bu
     if (failed) return false;
     if (instance.wait(backoff.next())) return false;
     std::copy(before_.begin(), before_.end(), buffer.begin());
-    if (status == HB_REOPEN) {
-      instance.close();
-      instance.open(error);  // a failure shows in the next call
+    if (status == HB_REOPEN || closed) {
+      instance.close();  // follows every open, also a failed one
+      closed = true;
     }
   }
 }

@@ -75,21 +75,30 @@ class ProbeSource {
 class ProbeProcessor {
  public:
   struct Config {
-    std::int64_t discard_every = 0, reject_every = 0, add_every = 0, failures = 0;
-    bool spoil_before_failure = false;
+    std::int64_t discard_every = 0, reject_every = 0, add_every = 0, failures = 0, open_failures = 0;
+    bool spoil_before_failure = false, reopen = false;
   };
   static constexpr auto options = hb::options(
       hb::option("discard_every", &Config::discard_every, "Discard readings whose time is a multiple; 0: none."),
       hb::option("reject_every", &Config::reject_every, "Reject readings whose time is a multiple; 0: none."),
       hb::option("add_every", &Config::add_every, "Add a reading to every n-th batch; 0: none."),
       hb::option("failures", &Config::failures, "How many calls fail first."),
+      hb::option("open_failures", &Config::open_failures, "How many opens fail after the first."),
+      hb::option("reopen", &Config::reopen, "Failures ask to be opened again."),
       hb::option("spoil_before_failure", &Config::spoil_before_failure, "Change the readings before it fails."));
 
   ProbeProcessor(const Config& config, hb::Host) : config_(config) {}
+  void open() {
+    if (++opens_ > 1 && opens_ <= config_.open_failures + 1) throw hb::Retry("cannot open yet");
+    open_ = true;
+  }
+  void close() { open_ = false; }
   void process(hb::MutableBatch& batch) {
+    if (!open_) throw hb::Failed("process was called on a closed processor");
     if (++calls_ <= config_.failures) {
       for (auto& reading : batch) reading.heart_rate = config_.spoil_before_failure ? -1 : reading.heart_rate;
       batch.reject(0, "never_counts");
+      if (config_.reopen) throw hb::Reopen("the probe's connection broke");
       throw hb::Retry("the probe fails");
     }
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -107,7 +116,8 @@ class ProbeProcessor {
 
  private:
   Config config_;
-  std::int64_t calls_ = 0;
+  std::int64_t calls_ = 0, opens_ = 0;
+  bool open_ = false;
 };
 
 class ProbeSink {

@@ -177,6 +177,14 @@ TEST_CASE("processors remove and add, and the ledger still balances") {
   CHECK(view.sources[0].processors[0].status.retries == 3);
 }
 
+TEST_CASE("a processor that asks to be opened again works only once it is open") {
+  const std::string path = output_path();
+  Run run(source("count = 1000") + processor("failures = 1\nreopen = true\nopen_failures = 2") + sink("s", into(path)));
+  const auto view = run.to_end();
+  CHECK(times_in(path) == counting(1000));
+  CHECK(view.sources[0].processors[0].status.retries == 3);
+}
+
 TEST_CASE("a dead sink holds up nobody until the bound is reached") {
   const std::string path = output_path();
   Run run(source("count = 2000\nfinish = false") + sink("dead", "dead = true") + sink("live", into(path)));
