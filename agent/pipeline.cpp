@@ -102,7 +102,10 @@ bool Pipeline::start(Problems& problems) {
     }
     return problems.lines().size() == before;
   });
-  if (!sound) return false;
+  if (!sound) {
+    for (const auto& sink : sinks_) sink->abort();  // before it is let go: nothing shall be opened
+    return false;
+  }
   for (const auto& sink : sinks_) sink->go();
   for (const auto& source : sources_) source->go();
   return true;
