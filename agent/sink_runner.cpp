@@ -101,6 +101,11 @@ void SinkRunner::work() {
       if (draining_) return;
       continue;
     }
+    {
+      // Time without work is no stall.
+      const std::lock_guard lock(progress_mutex_);
+      last_progress_ = Clock::now();
+    }
     around_.journal.read(index_, config.batch_size, batch);
     SinkTerms terms;
     terms.filtered = batch.filtered;
