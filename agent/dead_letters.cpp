@@ -99,6 +99,16 @@ std::filesystem::path DeadLetters::predecessor() const {
 void DeadLetters::open_file() {
   fd_ = open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd_ < 0) throw_errno("cannot open " + file_.string());
+  try {
+    check_file();
+  } catch (...) {  // not half open: what is known of the file would be that of the one before
+    close(fd_);
+    fd_ = -1;
+    throw;
+  }
+}
+
+void DeadLetters::check_file() {
   struct stat info {};
   if (fstat(fd_, &info) != 0) throw_errno("cannot stat " + file_.string());
   if (!S_ISREG(info.st_mode)) {

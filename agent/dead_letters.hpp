@@ -47,6 +47,7 @@ class DeadLetters {
 
  private:
   void open_file();
+  void check_file();
   void rotate();
   std::filesystem::path predecessor() const;
 

@@ -1,4 +1,5 @@
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
@@ -59,6 +60,32 @@ TEST_CASE("dead letters stay within their bound, and what the bound pushes out i
   const auto kept = lines_of(folder.path() / "dead.jsonl").size() + lines_of(folder.path() / "dead.jsonl.1").size();
   CHECK(stats.evicted + kept == 1000);
   CHECK(lines_of(letters.file()).back()["payload"] == "999");
+}
+
+TEST_CASE("a rotation that fails half way costs no letters") {
+  const TemporaryFolder folder;
+  DeadLetters letters(folder.path() / "dead.jsonl", 2'000);
+  std::uint64_t written = 0;
+  // The next one does not fit.
+  while (letters.stats().bytes < 900) {
+    REQUIRE(append(letters, std::to_string(written)));
+    ++written;
+  }
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const int next = dup(STDERR_FILENO);
+  close(next);
+  rlimit none_more = before;
+  none_more.rlim_cur = static_cast<rlim_t>(next);  // the new file takes the old one's place, its folder finds none
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none_more) == 0);
+  const bool refused = !append(letters, std::string(200, 'x')) && !append(letters, std::string(200, 'x'));
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(refused);
+
+  REQUIRE(append(letters, "last"));
+  CHECK(lines_of(folder.path() / "dead.jsonl.1").size() == written);
+  CHECK(lines_of(letters.file()).size() == 1);
+  CHECK(letters.stats().evicted == 0);
 }
 
 TEST_CASE("a line torn by a crash is cut off, and the letters before it stay") {
