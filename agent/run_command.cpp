@@ -8,6 +8,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -156,12 +157,13 @@ int run_agent(const RunOptions& options) {
   try {
     Pipeline pipeline(*config, logger);
     signals.on_stop([&] { pipeline.poke(); });
+    // Before the pipeline goes, also by an exception: nobody tells it any more.
+    const std::unique_ptr<Signals, void (*)(Signals*)> untold(&signals, [](Signals* each) { each->on_stop(nullptr); });
     std::optional<HttpServer> http;
     if (config->http) {
       http.emplace(config->http->listen, [&](const std::string& path) { return answer_http(pipeline, path); });
     }
     if (!pipeline.start(problems)) {
-      signals.on_stop(nullptr);
       print_problems(problems);
       return kExitUsage;
     }
@@ -169,9 +171,7 @@ int run_agent(const RunOptions& options) {
                                      kVersion, config->agent.id, options.config.string(), config->sources.size(),
                                      config->processors.size(), config->sinks.size(),
                                      http ? ", http on " + http->address() : ""));
-    const int code = run_pipeline(pipeline, *config, signals, logger);
-    signals.on_stop(nullptr);
-    return code;
+    return run_pipeline(pipeline, *config, signals, logger);
   } catch (const std::runtime_error& error) {
     fmt::print(stderr, "{}: {}\n", options.config.string(), error.what());
     return kExitUsage;
