@@ -49,7 +49,9 @@ AppendResult MemoryJournal::append(std::size_t source_index, std::span<const hb_
       if (left < readings.size()) {
         // The part that was not taken goes back to the source, which emits it again one day.
         terms.journaled -= left;
-        terms.received -= std::min<std::uint64_t>(terms.received, left);
+        const auto of_received = std::min<std::uint64_t>(terms.received, left);
+        terms.received -= of_received;
+        terms.added -= left - of_received;
         source.terms += terms;
       }
       return AppendResult::stopped;

@@ -124,6 +124,23 @@ TEST_CASE("an append to a full journal blocks until there is room, and stop_sour
     reader.join();
     CHECK(journal.acked(0) == 2);
   }
+  SECTION("it is stopped half way, with more readings added than received") {
+    JournalBatch batch;
+    journal.read(0, 1000, batch);
+    journal.commit(0, batch.end, delivered(batch));
+    journal.read(0, 24, batch);
+    std::thread stopper([&] {
+      journal.commit(0, batch.end, delivered(batch));
+      while (journal.snapshot().journaled == before.journaled) std::this_thread::yield();
+      journal.stop_source(0);
+    });
+    SourceTerms terms;
+    terms.received = 1;
+    terms.added = 2 * MemoryJournal::kChunkReadings;
+    CHECK(journal.append(0, numbered(next, 1 + 2 * MemoryJournal::kChunkReadings), 2, terms) == AppendResult::stopped);
+    stopper.join();
+    CHECK(journal.snapshot().journaled > before.journaled);
+  }
   SECTION("it is stopped") {
     std::thread stopper([&] { journal.stop_source(0); });
     CHECK(append(journal, 0, numbered(next, 10), 2) == AppendResult::stopped);
