@@ -240,8 +240,11 @@ bool FileSource::finished(Input& input) {
     input.at_end = false;
     return false;
   }
-  if (fill(input) > 0) take_rest(input);
-  return !input.waits();
+  // Whole lines first: the writer may have ended its last one in this very moment.
+  input.received_us = host_.now_us();
+  while (!stopped_ && !input.waits() && fill(input) > 0) take_lines(input);
+  if (!stopped_ && !input.waits()) take_rest(input);
+  return !stopped_ && !input.waits();
 }
 
 void FileSource::retire(std::size_t position) {
