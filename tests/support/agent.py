@@ -22,6 +22,13 @@ def binary():
     return path
 
 
+def plugin_folders():
+    """The folders under plugins/ that hold a plugin; their libraries have the same name."""
+    folders = [path.parent for path in (REPOSITORY / "plugins").glob("*/CMakeLists.txt")]
+    return sorted(folder for folder in folders if f"hbagent_add_plugin({folder.name}" in
+                  (folder / "CMakeLists.txt").read_text())
+
+
 class Agent(processes.ChildProcess):
     """One agent with its own folder, which outlives kill and start (so its journal and dead letters do too).
 

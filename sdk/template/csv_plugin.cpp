@@ -1,0 +1,3 @@
+#include "csv_sink.hpp"
+
+HB_SINK_PLUGIN(CsvSink, "csv", "Appends readings to a CSV file.")
