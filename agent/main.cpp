@@ -8,10 +8,16 @@
 
 namespace {
 
+// One folder each time it is given: the word behind it may be a plugin's name.
+void add_plugin_dir(CLI::App& app, hbagent::RunOptions& options) {
+  app.add_option("--plugin-dir", options.plugin_dirs, "Folder searched for plugins first; may be given more than once")
+      ->allow_extra_args(false);
+}
+
 void add_common(CLI::App& app, hbagent::RunOptions& options, bool config_required) {
   auto* config = app.add_option("-c,--config", options.config, "Configuration file (TOML)");
   if (config_required) config->required();
-  app.add_option("--plugin-dir", options.plugin_dirs, "Folder searched for plugins first; may be given more than once");
+  add_plugin_dir(app, options);
 }
 
 void add_logging(CLI::App& app, hbagent::RunOptions& options) {
@@ -51,13 +57,13 @@ int run(int argc, char** argv) {
   CLI::App* plugins = app.add_subcommand("plugins", "List the plugins, or document one");
   plugins->add_option("NAME", plugin_name, "Plugin to document; source:NAME or sink:NAME for one kind of it");
   plugins->add_flag("--markdown", markdown, "As Markdown, for the plugin's README");
-  plugins->add_option("--plugin-dir", options.plugin_dirs, "Folder searched for plugins first");
+  add_plugin_dir(*plugins, options);
 
   std::vector<std::string> init_plugins;
   CLI::App* init = app.add_subcommand("init", "Print a commented configuration for some plugins");
   init->add_option("PLUGIN", init_plugins, "Plugins, in order; source:NAME or sink:NAME where a name is both")
       ->required();
-  init->add_option("--plugin-dir", options.plugin_dirs, "Folder searched for plugins first");
+  add_plugin_dir(*init, options);
 
   try {
     app.parse(argc, argv);
