@@ -1,0 +1,100 @@
+# Bash completion of hbagent. Installed to share/bash-completion/completions/hbagent; or: source hbagent.bash
+# shellcheck shell=bash
+
+# Prints the plugins that the binary lists, one "kind name" a line. Arguments: the binary, then its --plugin-dir options.
+_hbagent_list() {
+  "$1" plugins "${@:2}" 2>/dev/null | awk '$1 ~ /^(source|processor|sink)$/ { print $1, $2 }'
+}
+
+# Prints what a plugin can be called on the command line. A name of one kind stands alone; `init` needs kind:name for
+# one that is a source and a sink.
+_hbagent_names() {
+  local ambiguous=$1
+  shift
+  _hbagent_list "$@" | awk -v ambiguous="$ambiguous" '
+    { kinds[$2] = kinds[$2] " " $1 }
+    END {
+      for (name in kinds) {
+        count = split(kinds[name], each, " ")
+        if (count == 1 || ambiguous == "allowed") print name
+        if (count > 1) for (i = 1; i <= count; ++i) print each[i] ":" name
+      }
+    }'
+}
+
+# Completes with the files of one ending, and with folders.
+_hbagent_files() {
+  compopt -o filenames 2>/dev/null
+  mapfile -t COMPREPLY < <(
+    compgen -d -- "$1"
+    [[ $2 == folders ]] || compgen -f -X "!*.$2" -- "$1"
+  )
+}
+
+_hbagent_words() {
+  mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")
+}
+
+# Completes a plugin's name. Readline takes what is before a colon for a word of its own: it is left out of the answers.
+_hbagent_plugins() {
+  local current=$1 i
+  _hbagent_words "$current" "$(_hbagent_names "${@:2}")"
+  if [[ $current == *:* && $COMP_WORDBREAKS == *:* ]]; then
+    for i in "${!COMPREPLY[@]}"; do COMPREPLY[i]=${COMPREPLY[i]#"${current%"${current##*:}"}"}; done
+  fi
+}
+
+_hbagent() {
+  local words=() folders=() command='' current previous i
+  # Puts together what readline took apart: source:kafka and --config=FILE.
+  for ((i = 0; i <= COMP_CWORD; ++i)); do
+    if ((i > 1)) && [[ ${COMP_WORDS[i]} == [:=]* || ${COMP_WORDS[i - 1]} == *[:=] ]]; then
+      words[${#words[@]} - 1]+=${COMP_WORDS[i]}
+    else
+      words+=("${COMP_WORDS[i]}")
+    fi
+  done
+  current=${words[-1]}
+  previous=${words[-2]}
+  for ((i = 1; i < ${#words[@]} - 1; ++i)); do
+    case ${words[i]} in
+      --plugin-dir) folders+=(--plugin-dir "${words[++i]/#\~/$HOME}") ;;
+      --plugin-dir=*) folders+=("${words[i]}") ;;
+      -c | --config | --log-format | --log-level) ((++i)) ;;
+      check | plugins | init) command=${words[i]} ;;
+    esac
+  done
+  if [[ $current == --*=* ]]; then
+    previous=${current%%=*}
+    current=${current#*=}
+  fi
+
+  COMPREPLY=()
+  case $previous in
+    -c | --config) _hbagent_files "$current" toml && return ;;
+    --plugin-dir) _hbagent_files "$current" folders && return ;;
+    --log-format) _hbagent_words "$current" 'text json' && return ;;
+    --log-level) _hbagent_words "$current" 'debug info warning error' && return ;;
+  esac
+  local binary=${words[0]/#\~/$HOME}
+  case $command in
+    '') if [[ $current == -* ]]; then
+        _hbagent_words "$current" '--config --plugin-dir --log-format --log-level --version --help'
+      else
+        _hbagent_words "$current" 'check plugins init'
+      fi ;;
+    check) _hbagent_words "$current" '--config --connect --plugin-dir --help' ;;
+    plugins) if [[ $current == -* ]]; then
+        _hbagent_words "$current" '--markdown --plugin-dir --help'
+      else
+        _hbagent_plugins "$current" allowed "$binary" "${folders[@]}"
+      fi ;;
+    init) if [[ $current == -* ]]; then
+        _hbagent_words "$current" '--plugin-dir --help'
+      else
+        _hbagent_plugins "$current" separate "$binary" "${folders[@]}"
+      fi ;;
+  esac
+}
+
+complete -F _hbagent hbagent
