@@ -15,10 +15,11 @@ namespace {
 
 constexpr std::size_t kMaxSecretFile = 64 * 1024;
 
+// As the file has it: what an environment reference stands for may be a secret, wherever it is used.
 std::string found_text(const toml::node& node, bool secret) {
   std::ostringstream out;
   out << node.type();
-  if (secret && node.is_string()) return "a string (not shown)";
+  if (secret && !node.is_table() && !node.is_array()) return out.str() + " (not shown)";
   if (node.is_table() || node.is_array()) return fmt::format("{}", out.str() == "table" ? "a table" : "an array");
   node.visit([&](const auto& value) {
     if constexpr (toml::is_value<decltype(value)>) {
@@ -181,16 +182,18 @@ std::optional<std::string> SchemaReader::expanded(const toml::node& node, const 
   static constexpr std::string_view kFile = "file:";
   if (!secret || value->rfind(kFile, 0) != 0) return value;
   const std::string file = value->substr(kFile.size());
+  // The path as the file has it: a reference in it may be a secret put in the wrong place.
+  const std::string shown = text.rfind(kFile, 0) == 0 ? text.substr(kFile.size()) : text;
   std::ifstream in(file, std::ios::binary);
   std::string content(kMaxSecretFile + 1, '\0');
   in.read(content.data(), static_cast<std::streamsize>(content.size()));
   if (in.bad() || (in.fail() && !in.eof())) {
-    problem(node, fmt::format("\"{}\": cannot read the secret file {}", path, file));
+    problem(node, fmt::format("\"{}\": cannot read the secret file {}", path, shown));
     return std::nullopt;
   }
   content.resize(static_cast<std::size_t>(in.gcount()));
   if (content.size() > kMaxSecretFile) {
-    problem(node, fmt::format("\"{}\": the secret file {} is longer than {} bytes", path, file, kMaxSecretFile));
+    problem(node, fmt::format("\"{}\": the secret file {} is longer than {} bytes", path, shown, kMaxSecretFile));
     return std::nullopt;
   }
   while (!content.empty() && (content.back() == '\n' || content.back() == '\r')) content.pop_back();
@@ -215,8 +218,9 @@ std::optional<hb_value> SchemaReader::read_text(const toml::node& node, std::uin
   if (kind == HB_CHOICE) {
     const auto choice = std::find(spec.choices.begin(), spec.choices.end(), *value);
     if (choice != spec.choices.end()) return tree_.text(kind, *value, choice - spec.choices.begin());
-    const std::string meant = nearest(*value, spec.choices);
-    problem(node, fmt::format("\"{}\": found \"{}\";{} allowed: {}", path, *value,
+    const std::string meant = spec.secret ? "" : nearest(*value, spec.choices);
+    problem(node, fmt::format("\"{}\": found {};{} allowed: {}", path,
+                              spec.secret ? "a string (not shown)" : '"' + text + '"',
                               meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant), joined(spec.choices)));
     return std::nullopt;
   }
@@ -310,7 +314,7 @@ std::optional<hb_value> SchemaReader::read_pass_through(const toml::node& node, 
       text = flag->get() ? "true" : "false";
     } else {
       problem(item,
-              fmt::format("\"{}\" must be a string, number or bool, found {}", item_path, found_text(item, false)));
+              fmt::format("\"{}\" must be a string, number or bool, found {}", item_path, found_text(item, true)));
     }
     if (!text) continue;
     hb_value value = tree_.text(HB_STRING, *text);
