@@ -25,17 +25,17 @@ class Metrics:
             labels = {name: _unescape(value) for name, value in _LABEL.findall(match.group(2) or "")}
             self.samples.append((match.group(1), labels, float(match.group(3))))
 
-    def select(self, name, **labels):
+    def select(self, name, /, **labels):
         """The (labels, value) of every sample of that name that carries these labels."""
         return [(found, value) for sample, found, value in self.samples
                 if sample == name and labels.items() <= found.items()]
 
-    def value(self, name, **labels):
+    def value(self, name, /, **labels):
         """The value of the only such sample."""
         found = self.select(name, **labels)
         assert len(found) == 1, f"{len(found)} samples of {name} {labels}: {found}"
         return found[0][1]
 
-    def sum(self, name, **labels):
+    def sum(self, name, /, **labels):
         """The sum over all such samples, 0 without any."""
         return sum(value for _labels, value in self.select(name, **labels))
