@@ -50,6 +50,57 @@ TEST_CASE("a login that cannot work is a matter of configuration, and shows no p
   CHECK(attempt([](auto& c) { c.uri = "postgresql://hbagent:s3cret@no-such-host.invalid/x"; }).first == HB_REOPEN);
 }
 
+TEST_CASE("TLS is used as configured, and a server that cannot prove its name is refused") {
+  Server& server = Server::instance();
+  Database database;
+  Sql admin(admin_uri(database));
+  const std::string folder = server.folder() + "/tls";
+  mkdir(folder.c_str(), 0755);
+  const auto make_certificate = [&](const std::string& name, const std::string& subject) {
+    const std::string command =
+        "cd " + folder + " && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test " +
+        "-addext subjectAltName=" + subject + " -keyout " + name + ".key -out " + name +
+        ".crt 2>openssl.log && { [ $(id -u) != 0 ] || chown postgres " + name + ".key; } && chmod 600 " + name + ".key";
+    if (std::system(command.c_str()) != 0) FAIL("openssl");
+  };
+  make_certificate("right", "IP:127.0.0.1");
+  make_certificate("other", "DNS:elsewhere");
+  const auto serve = [&](const std::string& name) {
+    admin.run("ALTER SYSTEM SET ssl_cert_file = '" + folder + "/" + name + ".crt'");
+    admin.run("ALTER SYSTEM SET ssl_key_file = '" + folder + "/" + name + ".key'");
+    admin.run("ALTER SYSTEM SET ssl = on");
+    admin.run("SELECT pg_reload_conf()");
+    wait_until("the certificate", [&] {
+      Sql look(admin_uri(database));
+      return look.value("SHOW ssl_cert_file") == folder + "/" + name + ".crt" && look.value("SHOW ssl") == "on";
+    });
+  };
+  serve("right");
+  postgres::Config config;
+  config.host = "127.0.0.1";
+  config.port = server.port();
+  config.dbname = database.name;
+  config.user = config.password = "hbagent";
+  config.sslmode = "verify-full";
+  config.sslrootcert = folder + "/right.crt";
+  {
+    TestSink sink(config);
+    sink.sink->open();
+    sink.write(make_series(10, 2));
+    CHECK(admin.value("SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE "
+                      "application_name = 'hbagent' AND datname = current_database()") == "t");
+  }
+  config.sslrootcert = folder + "/other.crt";
+  CHECK(outcome_of([&] { TestSink(config).sink->open(); }).second.find("certificate verify failed") !=
+        std::string::npos);
+  serve("other");
+  CHECK(outcome_of([&] { TestSink(config).sink->open(); }).second.find("does not match host name") !=
+        std::string::npos);
+  admin.run("ALTER SYSTEM RESET ALL");
+  admin.run("SELECT pg_reload_conf()");
+  CHECK(database.count() == "10");
+}
+
 TEST_CASE("too many connections is a lack of resources that may pass") {
   Database database;
   Sql admin(admin_uri(database));
