@@ -101,6 +101,7 @@ Instance::Instance(std::uint32_t kind, const InstanceConfig& config, Logger& log
                    SourcePort* port)
     : kind_(kind),
       config_(config),
+      component_(kind_word(kind) + "/" + config.name()),
       functions_(config.plugin->functions),
       logger_(logger),
       state_dir_(state_dir.string()),

@@ -92,7 +92,8 @@ class Instance {
   // Counts a retry and keeps its error for the status.
   void note_failure(const std::string& error, bool retrying);
   Status status() const;
-  std::string component() const { return kind_word(kind_) + "/" + config_.name(); }
+  // "source/ward-3": for logs and dead letters; lives as long as the instance.
+  const std::string& component() const { return component_; }
   const InstanceConfig& config() const { return config_; }
   Logger& logger() const { return logger_; }
 
@@ -105,6 +106,7 @@ class Instance {
 
   const std::uint32_t kind_;
   const InstanceConfig& config_;
+  const std::string component_;
   const hb_plugin& functions_;
   Logger& logger_;
   const std::string state_dir_;

@@ -138,7 +138,7 @@ bool ProcessorChain::apply_verdicts(Instance& instance, std::vector<hb_reading>&
 
 bool ProcessorChain::keep_dead_letter(Instance& instance, const hb_reading& reading, const Verdict& verdict) {
   const std::string payload = reading_as_json(reading);
-  const std::string component = instance.component();
+  const std::string& component = instance.component();
   Backoff backoff(instance.config().keys.retry_initial, instance.config().keys.retry_max);
   for (bool failed_before = false;; failed_before = true) {
     std::string error;

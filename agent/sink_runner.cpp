@@ -221,7 +221,7 @@ std::int32_t SinkRunner::write_once(const JournalBatch& batch, std::vector<hb_re
 bool SinkRunner::keep_dead_letter(const std::string& source, const hb_reading& reading, const Verdict& verdict) {
   const auto& keys = instance_.config().keys;
   const std::string payload = reading_as_json(reading);
-  const std::string component = instance_.component();
+  const std::string& component = instance_.component();
   const std::string reason = clean_reason(verdict.reason.c_str());
   Backoff backoff(keys.retry_initial, keys.retry_max);
   for (bool failed_before = false;; failed_before = true) {

@@ -152,12 +152,18 @@ TEST_CASE("one bad reading never costs its neighbours") {
 }
 
 TEST_CASE("what a source refuses is counted by reason and kept as a dead letter") {
-  Run run(source("count = 1000\ndiscard_every = 2\ndead_letter_every = 5") + sink("s", ""));
+  const std::string name = "a-name-that-no-short-string-holds";
+  Run run(source("name = \"" + name + "\"\ncount = 1000\ndiscard_every = 2\ndead_letter_every = 5") + sink("s", ""));
   const auto view = run.to_end();
   CHECK(view.sources[0].terms.discarded.at("zero_bpm") == 10);
   CHECK(view.sources[0].terms.dead_lettered.at("bad_json") == 2);
   CHECK(view.sources[0].terms.received == 1012);
-  CHECK(run.letters().size() == 2);
+  const auto letters = run.letters();
+  REQUIRE(letters.size() == 2);
+  CHECK(letters[1]["source"] == name);
+  CHECK(letters[1]["instance"] == "source/" + name);
+  CHECK(letters[1]["origin"] == "probe");
+  CHECK(letters[1]["payload"] == "{");
 }
 
 TEST_CASE("processors remove and add, and the ledger still balances") {
