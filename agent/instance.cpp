@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "text.hpp"
 
@@ -110,10 +111,14 @@ Instance::Instance(std::uint32_t kind, const InstanceConfig& config, Logger& log
 }
 
 Instance::~Instance() {
+  destroy();
+}
+
+void Instance::destroy() {
   if (self_ == nullptr) return;
   if (open_called_) close();
   try {
-    functions_.destroy(self_);
+    functions_.destroy(std::exchange(self_, nullptr));
   } catch (...) {
     logger_.error(component(), "destroy threw an exception across the ABI");
   }

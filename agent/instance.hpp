@@ -79,6 +79,8 @@ class Instance {
   bool create(std::string& error);
   std::int32_t open(std::string& error);
   void close();
+  // Closes it if need be. By the thread that created it; the destructor is for `check`, which has one thread.
+  void destroy();
   std::int32_t run(std::string& error);
   std::int32_t process(hb_reading* readings, std::uint32_t* count, std::uint32_t capacity, VerdictList& verdicts,
                        std::string& error);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace hbagent {
 namespace {
@@ -118,14 +119,26 @@ void MemoryJournal::drop_oldest(std::size_t wanted) {
       sink->terms.dropped += end - sink->cursor;
       sink->cursor = end;
     }
+    Source& source = *sources_[entries_.front().source];
+    source.passed_to = end;
+    source.passed_token = entries_.front().token;
     // Readers that still copy from a chunk share its ownership.
-    sources_[entries_.front().source]->acked = entries_.front().token;
     entries_.pop_front();
     const std::uint64_t kept_from = entries_.empty() ? appended_ : entries_.front().first;
     while (!chunks_.empty() && (first_chunk_ + 1) * kChunkReadings <= kept_from) {
       chunks_.pop_front();
       ++first_chunk_;
     }
+  }
+  ack_passed(done_by_all());
+}
+
+// What was dropped is done with; what a sink had in hand meanwhile only when it is committed.
+void MemoryJournal::ack_passed(std::uint64_t done) {
+  for (const auto& source : sources_) {
+    if (source->passed_token == 0 || source->passed_to > done) continue;
+    source->acked = std::exchange(source->passed_token, 0);
+    more_acked_.notify_all();
   }
 }
 
@@ -243,6 +256,7 @@ std::uint64_t MemoryJournal::done_by_all() const {
 
 void MemoryJournal::release_done() {
   const std::uint64_t done = done_by_all();
+  ack_passed(done);
   while (!entries_.empty() && entries_.front().first + entries_.front().count <= done) {
     sources_[entries_.front().source]->acked = entries_.front().token;
     entries_.pop_front();

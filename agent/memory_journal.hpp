@@ -51,6 +51,9 @@ class MemoryJournal final : public Journal {
     SourceTerms terms;
     std::atomic<std::uint64_t> acked{0};
     std::uint64_t last_token = 0;  // of its last complete emit
+    // What drop_oldest has taken out of the journal while a sink had it in hand: safe once all sinks are behind this.
+    std::uint64_t passed_to = 0;
+    std::uint64_t passed_token = 0;  // 0: none
     bool stopped = false;
     bool released = false;
   };
@@ -71,6 +74,7 @@ class MemoryJournal final : public Journal {
   std::size_t wait_for_room(std::unique_lock<std::mutex>& lock, std::size_t source, std::size_t wanted);
   void drop_oldest(std::size_t wanted);
   void release_done();
+  void ack_passed(std::uint64_t done);
   std::uint64_t done_by_all() const;
   std::uint64_t used_bytes() const;
 

@@ -41,7 +41,7 @@ class Pipeline {
   // After `timeout` the sinks are told to give up; a plugin that then does not return within kGrace is named in the log
   // and left behind: false. `timeout` zero: give up at once.
   bool stop(std::chrono::microseconds timeout, const std::function<bool()>& hurry);
-  static constexpr std::chrono::seconds kGrace{3};
+  static constexpr std::chrono::seconds kGrace{5};
 
   // [any thread]
   struct InstanceView {

@@ -58,6 +58,10 @@ void ProcessorChain::close() {
   for (const auto& instance : instances_) instance->close();
 }
 
+void ProcessorChain::destroy() {
+  for (const auto& instance : instances_) instance->destroy();
+}
+
 void ProcessorChain::request_stop() {
   for (const auto& instance : instances_) instance->request_stop();
 }

@@ -21,6 +21,7 @@ class ProcessorChain {
   bool create(std::string& error);
   std::int32_t open(std::string& error);
   void close();
+  void destroy();
 
   // [emitting thread] Processes the first `count` of `buffer`, whose size is the capacity, and returns how many are
   // left at its front. What was removed or added is counted in `terms`. A processor that asks to retry is retried with

@@ -73,6 +73,7 @@ void SinkRunner::fail(const std::string& error) {
 void SinkRunner::thread_main() {
   std::string error;
   if (!instance_.create(error)) {
+    instance_.destroy();
     around_.board.change([&] {
       create_error_ = error;
       failed_ = true;
@@ -84,7 +85,7 @@ void SinkRunner::thread_main() {
   around_.board.wait([this] { return go_; });
   set_phase(Phase::running);
   work();
-  if (opened_) instance_.close();
+  instance_.destroy();
   set_phase(Phase::ended);
 }
 
@@ -124,13 +125,11 @@ bool SinkRunner::open_with_backoff() {
   while (!instance_.stopping()) {
     std::string error;
     const std::int32_t status = instance_.open(error);
-    opened_ = true;
     if (status == HB_OK) {
       retry_log_.succeeded("connected");
       return true;
     }
     instance_.close();
-    opened_ = false;
     if (status == HB_FAILED) {
       fail(error);
       return false;
@@ -168,7 +167,6 @@ bool SinkRunner::deliver(JournalBatch& batch, SinkTerms& terms) {
     if (!pause(error, backoff)) return false;
     if (status == HB_REOPEN) {
       instance_.close();
-      opened_ = false;
       if (!open_with_backoff()) return false;
     }
   }

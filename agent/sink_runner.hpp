@@ -73,7 +73,6 @@ class SinkRunner {
   VerdictList verdicts_;
   RetryLog retry_log_;
   std::thread thread_;
-  bool opened_ = false;  // sink-thread
 
   // Guarded by the board.
   Phase phase_ = Phase::creating;

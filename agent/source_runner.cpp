@@ -73,6 +73,7 @@ void SourceRunner::fail(const std::string& error) {
 void SourceRunner::thread_main() {
   std::string error;
   if (!processors_.create(error) || !instance_.create(error)) {
+    destroy();
     around_.board.change([&] {
       create_error_ = error;
       failed_ = true;
@@ -84,7 +85,13 @@ void SourceRunner::thread_main() {
   around_.board.wait([this] { return go_; });
   set_phase(Phase::running);
   work();
+  destroy();
   set_phase(Phase::ended);
+}
+
+void SourceRunner::destroy() {
+  instance_.destroy();
+  processors_.destroy();
 }
 
 void SourceRunner::work() {

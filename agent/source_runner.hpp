@@ -57,6 +57,7 @@ class SourceRunner final : public SourcePort {
 
  private:
   void thread_main();
+  void destroy();
   // Opens and runs until the source is finished, stopped or failed.
   void work();
   // Waits before the next try; false: stopping.

@@ -171,6 +171,26 @@ TEST_CASE("drop_oldest drops what no sink has in hand, and counts it") {
   CHECK(view.used_bytes <= view.max_bytes);
 }
 
+TEST_CASE("what drop_oldest passes while a sink has it in hand is acked only when that sink is done") {
+  auto made = settings(2, 1, 1);
+  made.drop_oldest = true;
+  MemoryJournal journal(std::move(made));
+  std::uint64_t next = 0;
+  append(journal, 0, numbered(next, 500), 1);
+  JournalBatch in_hand;
+  journal.read(0, 500, in_hand);
+  for (std::uint64_t token = 1; token < 8; ++token) append(journal, 1, numbered(next, 1000), token);
+  CHECK(journal.snapshot().sinks[0].dropped > 0);
+  CHECK(journal.acked(0) == 0);
+  CHECK(journal.acked(1) == 0);
+
+  std::thread waiting([&] { journal.wait_acked(0, 1, Journal::Clock::time_point::max()); });
+  journal.commit(0, in_hand.end, delivered(in_hand));
+  waiting.join();
+  CHECK(journal.acked(0) == 1);
+  CHECK(journal.acked(1) > 0);
+}
+
 TEST_CASE("wait returns early when enough is there, and late when not") {
   MemoryJournal journal(settings(1, 1));
   std::uint64_t next = 0;
