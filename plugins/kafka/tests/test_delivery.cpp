@@ -14,11 +14,11 @@ TEST_CASE("an answer says whether to go on, to go again, to reject, to reopen or
   CHECK(fate_of(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) == Fate::smaller);
   CHECK(fate_of(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP) == Fate::reject);
   for (const auto code : {RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
-                          RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH}) {
+                          RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+                          RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART}) {
     CHECK(fate_of(code) == Fate::reopen);
   }
-  for (const auto code : {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
-                          RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED}) {
+  for (const auto code : {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_POLICY_VIOLATION}) {
     CHECK(fate_of(code) == Fate::failed);
   }
   for (const auto code : {RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT,
