@@ -15,6 +15,7 @@ constexpr std::size_t kWatermarkCapacity = 200'000;
 // Customers that wait for heartrate_data, over all connections, before it is brought up to date at once.
 constexpr std::size_t kPendingCustomers = 50'000;
 constexpr std::chrono::seconds kUpkeepInterval{60};
+constexpr std::chrono::minutes kCatchUpLimit{10};
 
 bool valid_customer_id(const hb::Reading& reading) {
   const auto length = strnlen(reading.customer_id, sizeof reading.customer_id);
@@ -69,7 +70,7 @@ void PostgresSink::open() {
     verify(settings_, host_);
     upkeep_.refresh();
     upkeep_.cover_ahead();
-    upkeep_.catch_up_for_dead_writers();
+    catch_up_soon();
     for (auto& writer : writers_) writer->connect();
   } catch (const ServerError& error) {
     for (auto& writer : writers_) writer->disconnect();
@@ -189,6 +190,15 @@ void PostgresSink::store(hb::Batch batch, std::vector<Verdict>& verdicts) {
   if (gravest) std::rethrow_exception(gravest);
 }
 
+void PostgresSink::catch_up_soon() {
+  try {
+    upkeep_.catch_up_for_dead_writers(config_.timeout);
+  } catch (const ServerError& error) {
+    // Readings do not wait for it: the keeper goes on with it, and has more time.
+    host_.warn(name() + ": heartrate_data is brought up to date in the background: " + error.what());
+  }
+}
+
 void PostgresSink::keep_up(const std::stop_token& stop) {
   const auto interval = std::min<std::chrono::milliseconds>(kUpkeepInterval, config_.partition_interval / 2);
   bool failing = false;
@@ -197,7 +207,7 @@ void PostgresSink::keep_up(const std::stop_token& stop) {
     try {
       upkeep_.cover_ahead();
       upkeep_.drop_expired();
-      upkeep_.catch_up_for_dead_writers();
+      upkeep_.catch_up_for_dead_writers(kCatchUpLimit);
       failing = false;
     } catch (const std::exception& error) {
       if (!failing) host_.warn(name() + ": upkeep failed, and is tried again every minute: " + error.what());

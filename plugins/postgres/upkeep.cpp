@@ -14,7 +14,6 @@ namespace {
 constexpr std::size_t kPartitionsPerTransaction = 32;
 // A drop waits for readers, and everybody else waits behind it: better not now than long.
 constexpr const char* kDropLockTimeout = "SET LOCAL lock_timeout = '1s'";
-constexpr std::chrono::minutes kCatchUpLimit{10};
 
 struct Partition {
   std::string name;
@@ -170,7 +169,7 @@ std::int64_t Upkeep::expiry_us() const {
   return host_.now_us() - std::chrono::microseconds(*config_.retention).count();
 }
 
-void Upkeep::catch_up_for_dead_writers() {
+void Upkeep::catch_up_for_dead_writers(std::chrono::milliseconds limit) {
   std::vector<std::string> writers;
   in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
     for (const auto& row : transaction.exec("SELECT writer FROM heartbeat_unflushed")) {
@@ -178,7 +177,7 @@ void Upkeep::catch_up_for_dead_writers() {
     }
   });
   for (const std::string& writer : writers) {
-    in_transaction(settings_, host_, kCatchUpLimit, [&](pqxx::work& transaction) {
+    in_transaction(settings_, host_, limit, [&](pqxx::work& transaction) {
       // A living writer holds this lock for as long as it is connected.
       if (!transaction.exec("SELECT pg_try_advisory_xact_lock(" + writer + ")")[0][0].as<bool>()) return;
       const auto rows =

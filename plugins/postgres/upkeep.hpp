@@ -35,7 +35,7 @@ class Upkeep {
   // Drops the partitions that lie before the retention entirely.
   void drop_expired();
   // Brings heartrate_data up to date for what dead writers left in heartbeat_unflushed.
-  void catch_up_for_dead_writers();
+  void catch_up_for_dead_writers(std::chrono::milliseconds limit);
 
   // Readings before this time are not kept; INT64_MIN without retention.
   std::int64_t expiry_us() const;
