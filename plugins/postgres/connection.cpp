@@ -35,6 +35,10 @@ void Connection::connect() {
   connection_.reset(PQconnectStartParams(keys.data(), values.data(), 0));
   if (!connection_) throw std::bad_alloc();
 
+  // Notices would go to stderr past the agent's log.
+  PQsetNoticeReceiver(
+      connection_.get(), [](void*, const PGresult*) {}, nullptr);
+
   // Verbose, because that is the one way to learn the SQLSTATE of a refused login.
   PQsetErrorVerbosity(connection_.get(), PQERRORS_VERBOSE);
   Step step = begin_step();
@@ -49,9 +53,6 @@ void Connection::connect() {
     throw ServerError(sqlstate_of_login(text), settings_.clean(text.substr(0, text.find("\nLOCATION:"))));
   }
   PQsetErrorVerbosity(connection_.get(), PQERRORS_DEFAULT);
-  // Notices would go to stderr past the agent's log.
-  PQsetNoticeReceiver(
-      connection_.get(), [](void*, const PGresult*) {}, nullptr);
   if (PQsetnonblocking(connection_.get(), 1) != 0) lost("cannot make the connection non-blocking");
 }
 
