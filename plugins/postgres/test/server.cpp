@@ -68,6 +68,13 @@ void Sql::send(const std::string& sql) {
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) throw std::runtime_error(PQerrorMessage(connection_.get()));
 }
 
+bool Sql::idle() {
+  PQconsumeInput(connection_.get());
+  if (PQisBusy(connection_.get()) != 0) return false;
+  finish();
+  return true;
+}
+
 std::string Sql::finish() {
   std::string error;
   while (PGresult* result = PQgetResult(connection_.get())) {

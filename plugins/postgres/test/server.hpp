@@ -25,6 +25,8 @@ class Sql {
   void run(const std::string& sql) { rows(sql); }
   // Sends a statement without waiting for its end; finish() waits, and returns the error's text or nothing.
   void send(const std::string& sql);
+  // False while a sent statement runs.
+  bool idle();
   std::string finish();
 
  private:

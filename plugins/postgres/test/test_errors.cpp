@@ -25,6 +25,24 @@ void end_sessions(Sql& admin) {
       "AND application_name = 'hbagent'");
 }
 
+// While it lives, no commit of the server comes back.
+class NoStandby {
+ public:
+  explicit NoStandby(Sql& admin) : admin_(admin) {
+    admin_.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    admin_.run("SELECT pg_reload_conf()");
+  }
+  ~NoStandby() {
+    admin_.run("ALTER SYSTEM RESET synchronous_standby_names");
+    admin_.run("SELECT pg_reload_conf()");
+  }
+  NoStandby(const NoStandby&) = delete;
+  NoStandby& operator=(const NoStandby&) = delete;
+
+ private:
+  Sql& admin_;
+};
+
 }  // namespace
 
 TEST_CASE("a login that cannot work is a matter of configuration, and shows no password") {
@@ -153,7 +171,7 @@ TEST_CASE("sessions that are ended between and during writes cost a reopen and n
   std::atomic<bool> done = false;
   std::jthread killer([&] {
     Sql other(admin_uri(database));
-    while (!done) {
+    for (int times = 0; times < 40 && !done; ++times) {
       end_sessions(other);
       std::this_thread::sleep_for(std::chrono::milliseconds(120));
     }
@@ -161,11 +179,11 @@ TEST_CASE("sessions that are ended between and during writes cost a reopen and n
   for (std::size_t from = 0; from < readings.size(); from += 5000) {
     const std::vector<hb::Reading> batch(readings.begin() + static_cast<std::ptrdiff_t>(from),
                                          readings.begin() + static_cast<std::ptrdiff_t>(from + 5000));
-    // Until it is taken; towards the end in peace.
+    // Until it is taken, in the end in peace.
     for (bool taken = false; !taken;) {
       TestBatch sent(batch);
       taken = outcome_of([&] { sink.sink->write(sent.sink_batch()); }).first == HB_OK;
-      if (!taken && ++reopened == 20) done = true;
+      if (!taken) ++reopened;
       while (!taken && outcome_of([&] { sink.sink->open(); }).first != HB_OK) {
       }
     }
@@ -192,20 +210,25 @@ TEST_CASE("a commit in doubt is resent, and met as duplicates") {
   sink.sink->open();
   sink.write(make_series(10, 10, kNow - 100 * kSecond));
   const auto readings = make_series(500, 10);
-  // The commit is done here, and then waits for a standby that never comes.
-  admin.run("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
-  admin.run("SELECT pg_reload_conf()");
+  const auto waiting = [&](const std::string& query) {
+    return admin.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '" + query +
+                       "' AND datname = current_database()") == "1";
+  };
   std::pair<std::int32_t, std::string> outcome;
-  std::jthread writing([&] { outcome = outcome_of([&] { sink.write(readings); }); });
-  wait_until("the commit to wait", [&] {
-    return admin.value(
-               "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND "
-               "application_name = 'hbagent' AND query LIKE '%COMMIT%' AND datname = current_database()") == "1";
-  });
-  end_sessions(admin);
-  writing.join();
-  admin.run("ALTER SYSTEM RESET synchronous_standby_names");
-  admin.run("SELECT pg_reload_conf()");
+  Sql probe(Server::instance().uri(database.name));
+  probe.run("CREATE TABLE probe (value int)");
+  {
+    // A commit is done here, and then waits for a standby that never comes.
+    const NoStandby no_standby(admin);
+    wait_until("commits to wait", [&] {
+      if (probe.idle()) probe.send("INSERT INTO probe VALUES (1)");
+      return waiting("INSERT INTO probe%");
+    });
+    std::jthread writing([&] { outcome = outcome_of([&] { sink.write(readings); }); });
+    wait_until("the sink's commit to wait", [&] { return waiting("%COMMIT%"); });
+    end_sessions(admin);
+  }
+  probe.finish();
   CHECK(outcome.first == HB_REOPEN);
   CHECK(database.count() == "510");
   sink.sink->close();
