@@ -194,6 +194,8 @@ void PostgresSink::catch_up_soon() {
   try {
     upkeep_.catch_up_for_dead_writers(config_.timeout);
   } catch (const ServerError& error) {
+    // The writers would meet the same: a missing privilege, say.
+    if (error.remedy() == Remedy::Configuration) throw;
     // Readings do not wait for it: the keeper goes on with it, and has more time.
     host_.warn(name() + ": heartrate_data is brought up to date in the background: " + error.what());
   }
