@@ -7,6 +7,11 @@
 #include <span>
 #include <string>
 
+// rd_kafka_producev's argument macros check their types with a statement expression; clang warns where they are used.
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wgnu-statement-expression"
+#endif
+
 namespace hb::kafka {
 
 template <auto Destroy>

@@ -321,8 +321,8 @@ void Writer::remember_stored(Rows rows) {
 
 std::vector<Verdict> Writer::take_verdicts() {
   for (const auto& [copy, first] : copies_) {
-    const bool first_refused =
-        std::any_of(rejected_.begin(), rejected_.end(), [&](const Verdict& v) { return v.index == first; });
+    const bool first_refused = std::any_of(rejected_.begin(), rejected_.end(),
+                                           [row = first](const Verdict& each) { return each.index == row; });
     stored_before_.push_back(copy);
     if (!first_refused) continue;
     stored_before_.pop_back();
