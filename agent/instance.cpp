@@ -262,6 +262,7 @@ void Instance::set_state(State state) {
 
 void Instance::note_failure(const std::string& error, bool retrying) {
   const std::lock_guard lock(mutex_);
+  if (status_.state != State::down) down_since_ = std::chrono::steady_clock::now();
   status_.last_error = error;
   status_.last_error_time = wall_clock_us();
   if (retrying) ++status_.retries;
@@ -270,20 +271,23 @@ void Instance::note_failure(const std::string& error, bool retrying) {
 
 void Instance::on_health(bool up, const std::string& text) {
   bool changed = false;
+  std::chrono::duration<double> down_for{0};
   {
     const std::lock_guard lock(mutex_);
     if (status_.state == State::finished || status_.state == State::failed) return;
     const State state = up ? State::up : State::down;
     changed = status_.state != state;
     status_.state = state;
+    if (changed && up) down_for = std::chrono::steady_clock::now() - down_since_;
     if (!up) {
+      if (changed) down_since_ = std::chrono::steady_clock::now();
       status_.last_error = one_line(text);
       status_.last_error_time = wall_clock_us();
     }
   }
   if (!changed) return;
   if (up) {
-    logger_.info(component(), "connected");
+    logger_.info(component(), fmt::format("connected again after {:.1f} s", down_for.count()));
   } else {
     logger_.warn(component(), "connection lost: " + text);
   }

@@ -120,6 +120,7 @@ class Instance {
   mutable std::mutex mutex_;
   std::condition_variable stop_changed_;
   bool stopping_ = false;
+  std::chrono::steady_clock::time_point down_since_ = std::chrono::steady_clock::now();
   Status status_;
 };
 

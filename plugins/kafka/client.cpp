@@ -1,19 +1,11 @@
 #include "client.hpp"
 
-#include <cstdio>
-
 namespace hb::kafka {
 namespace {
 
 // syslog(3) levels, as librdkafka uses them.
 constexpr int kSyslogWarning = 4;
 constexpr int kSyslogInfo = 6;
-
-std::string seconds_text(std::chrono::steady_clock::duration time) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f s", std::chrono::duration<double>(time).count());
-  return text;
-}
 
 }  // namespace
 
@@ -44,15 +36,12 @@ void ClientEvents::up() {
   if (up_) return;
   up_ = true;
   host_.up();
-  host_.info("Kafka answers again after " + seconds_text(std::chrono::steady_clock::now() - down_since_));
 }
 
 void ClientEvents::down(const std::string& why) {
   if (!up_) return;
   up_ = false;
-  down_since_ = std::chrono::steady_clock::now();
   host_.down(why);
-  host_.warn("Kafka cannot be reached: " + why);
 }
 
 void ClientEvents::on_log(const rd_kafka_t* client, int level, const char* facility, const char* text) noexcept {

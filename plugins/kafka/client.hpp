@@ -67,7 +67,6 @@ class ClientEvents {
   Host host_;
   void* owner_;
   bool up_ = true;
-  std::chrono::steady_clock::time_point down_since_;
   std::string refusal_;
   std::mutex log_mutex_;  // librdkafka logs from its own threads
   LogGate gate_;
