@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "http.hpp"
 #include "schema.hpp"
 #include "text.hpp"
 
@@ -15,6 +16,7 @@ namespace hbagent {
 namespace {
 
 constexpr std::uintmax_t kMaxFileSize = 1 << 20;
+constexpr std::size_t kMaxAgentId = 128;
 
 template <class Owner, class Target>
 std::vector<OptionSpec> specs_of() {
@@ -75,7 +77,10 @@ class ConfigReader {
     }
     read_section("agent", config.agent);
     read_section("journal", config.journal);
-    if (root_.contains("http")) read_section("http", config.http.emplace());
+    if (root_.contains("http")) read_http(config.http.emplace());
+    if (config.agent.id.size() > kMaxAgentId) {
+      problems_.add(place_of(*root_.get("agent")), fmt::format("[agent]: \"id\" is longer than {} bytes", kMaxAgentId));
+    }
   }
 
   void read_instances(Config& config, PluginCatalog& catalog) {
@@ -88,6 +93,16 @@ class ConfigReader {
   }
 
  private:
+  void read_http(HttpSection& http) {
+    read_section("http", http);
+    if (http.listen.empty()) return;  // a problem already
+    try {
+      check_listen(http.listen);
+    } catch (const std::runtime_error& error) {
+      problems_.add(place_of(*root_.get("http")->as_table()->get("listen")), error.what());
+    }
+  }
+
   template <class Section>
   void read_section(const char* name, Section& section) {
     static const toml::table kEmpty;

@@ -44,6 +44,10 @@ tcp::endpoint parse_listen(const std::string& listen) {
 
 }  // namespace
 
+void check_listen(const std::string& listen) {
+  static_cast<void>(parse_listen(listen));
+}
+
 class HttpServer::Server {
  public:
   Server(const std::string& listen, Handler handler) : handler_(std::move(handler)) {

@@ -13,6 +13,9 @@ struct HttpAnswer {
   std::string body;
 };
 
+// Throws std::runtime_error, which says what to do, unless `listen` is "address:port" or "[v6-address]:port".
+void check_listen(const std::string& listen);
+
 // One thread of its own; GET and HEAD only. Slow or idle clients are cut off after kTimeoutSeconds, and at most
 // kMaxConnections are served at once; further ones wait in the kernel's queue.
 class HttpServer {

@@ -1,4 +1,7 @@
 // The command line.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -26,11 +29,15 @@ void add_logging(CLI::App& app, hbagent::RunOptions& options) {
   static const std::map<std::string, LogFormat> kFormats = {{"text", LogFormat::text}, {"json", LogFormat::json}};
   static const std::map<std::string, LogLevel> kLevels = {
       {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
-  app.add_option("--log-format", options.log_format, "How log lines on stderr look: text or json")
-      ->transform(CLI::CheckedTransformer(kFormats).description(""))
+  app.add_option_function<std::string>(
+         "--log-format", [&](const std::string& name) { options.log_format = kFormats.at(name); },
+         "How log lines on stderr look: text or json")
+      ->check(CLI::IsMember(std::vector<std::string>{"text", "json"}).description(""))
       ->type_name("FORMAT");
-  app.add_option("--log-level", options.log_level, "Least severe level that is logged: debug, info, warning or error")
-      ->transform(CLI::CheckedTransformer(kLevels).description(""))
+  app.add_option_function<std::string>(
+         "--log-level", [&](const std::string& name) { options.log_level = kLevels.at(name); },
+         "Least severe level that is logged: debug, info, warning or error")
+      ->check(CLI::IsMember(std::vector<std::string>{"debug", "info", "warning", "error"}).description(""))
       ->type_name("LEVEL");
 }
 
@@ -48,9 +55,10 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);
 
   bool connect = false;
-  CLI::App* check = app.add_subcommand("check", "Check a configuration without connecting anywhere");
+  CLI::App* check = app.add_subcommand("check", "Check a configuration; connects nowhere unless asked to");
   add_common(*check, options, true);
-  check->add_flag("--connect", connect, "Open every source, processor and sink as well");
+  check->add_flag("--connect", connect,
+                  "Open every source, processor and sink as well; a sink may create its topic or schema then");
 
   std::string plugin_name;
   bool markdown = false;
@@ -81,9 +89,19 @@ int run(int argc, char** argv) {
   return hbagent::run_agent(options);
 }
 
+// A file must never get a closed standard stream's number: what is written there would end up in it.
+bool open_standard_streams() {
+  for (;;) {
+    const int fd = open("/dev/null", O_RDWR);
+    if (fd < 0) return false;
+    if (fd > STDERR_FILENO) return close(fd) == 0;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!open_standard_streams()) return hbagent::kExitFailed;
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

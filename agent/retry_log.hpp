@@ -37,12 +37,16 @@ class RetryLog {
     }
     last_line_ = now;
   }
+  // What failed works again, and has been told of already.
+  void reset() {
+    tries_ = 0;
+    last_error_.clear();
+  }
   // `what` opens the line: "connected", "delivers again".
   void succeeded(const char* what) {
     if (tries_ == 0) return;
     logger_.info(component_, fmt::format("{} after {} tries in {} s", what, tries_ + 1, seconds(Clock::now())));
-    tries_ = 0;
-    last_error_.clear();
+    reset();
   }
 
  private:

@@ -46,6 +46,7 @@ class Signals {
   Signals& operator=(const Signals&) = delete;
 
   int stops() const { return stops_; }
+  static constexpr std::chrono::milliseconds kSameRequest{200};
   // Who is told that a stop was asked for. Set once, before the pipeline runs.
   void on_stop(std::function<void()> told) {
     const std::lock_guard lock(mutex_);
@@ -64,6 +65,10 @@ class Signals {
         logger_.warn("agent", "SIGHUP: this version does not reload; restart it to change the configuration");
         continue;
       }
+      // `timeout` and shells signal a process and then its group: that is one request.
+      const auto now = std::chrono::steady_clock::now();
+      if (stops_ > 0 && now - last_stop_ < kSameRequest) continue;
+      last_stop_ = now;
       const int before = stops_++;
       const char* name = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
       logger_.info("agent", before == 0 ? fmt::format("{}: stopping; a second signal stops at once", name)
@@ -77,6 +82,7 @@ class Signals {
   int signal_fd_ = -1;
   int end_fd_ = -1;
   std::atomic<int> stops_{0};
+  std::chrono::steady_clock::time_point last_stop_;
   std::mutex mutex_;
   std::function<void()> told_;
   std::thread thread_;
@@ -119,6 +125,10 @@ void print_problems(const Problems& problems) {
 
 int run_pipeline(Pipeline& pipeline, const Config& config, Signals& signals, Logger& logger) {
   const Pipeline::Outcome outcome = pipeline.wait([&] { return signals.stops() > 0; });
+  if (outcome == Pipeline::Outcome::nothing_left) {
+    logger.error("agent",
+                 "every source or every sink has failed: stopping; mend what the lines above name and start again");
+  }
   const bool asked = outcome == Pipeline::Outcome::stop_requested;
   // Finished sources wait for their sinks as long as it takes; a stop only as long as the operator allows.
   const auto timeout = outcome == Pipeline::Outcome::all_done && !pipeline.any_failed()
@@ -129,8 +139,8 @@ int run_pipeline(Pipeline& pipeline, const Config& config, Signals& signals, Log
   log_end(logger, pipeline);
   const std::uint64_t pending = pipeline.pending();
   if (pending > 0) {
-    logger.warn("agent", fmt::format("stopped with {} readings undelivered; they were never acknowledged, so sources "
-                                     "that can redeliver will",
+    logger.warn("agent", fmt::format("stopped with {} readings undelivered; sources that can redeliver (Kafka, files) "
+                                     "will; those of others are lost",
                                      grouped(pending)));
   }
   if (!joined_all) {

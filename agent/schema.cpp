@@ -130,8 +130,8 @@ std::optional<hb_value> SchemaReader::read_value(const toml::node& node, const O
 
 void SchemaReader::wrong_kind(const toml::node& node, const OptionSpec& spec, const std::string& path) {
   const std::uint32_t scalar = spec.kind == HB_LIST ? spec.element : spec.kind;
-  problem(node, fmt::format("\"{}\" must be a {}{}, found {}", path, kind_name(spec), hint_for(scalar),
-                            found_text(node, spec.secret)));
+  problem(node, fmt::format("\"{}\" must be {} {}{}, found {}", path, kind_name(spec) == "integer" ? "an" : "a",
+                            kind_name(spec), hint_for(scalar), found_text(node, spec.secret)));
 }
 
 bool SchemaReader::in_range(const toml::node& node, double value, std::uint32_t kind, const OptionSpec& spec,

@@ -65,8 +65,9 @@ void SinkRunner::set_phase(Phase phase) {
 
 void SinkRunner::fail(const std::string& error) {
   instance_.note_failure(error, false);
-  around_.logger.error(instance_.component(),
-                       "failed: " + error + "; what is pending is kept, and the sink stays stopped until a restart");
+  around_.logger.error(
+      instance_.component(),
+      "failed: " + error + "; it stays stopped until a restart, and what is pending is not acknowledged");
   around_.board.change([this] { failed_ = true; });
 }
 

@@ -103,7 +103,6 @@ void SourceRunner::work() {
     if (status == HB_OK) status = instance_.open(error);
     if (status == HB_OK) {
       const std::uint64_t token_before = last_token_;
-      retry_log_.succeeded("connected");
       status = instance_.run(error);
       if (last_token_ != token_before) backoff.reset();
       if (status == HB_OK && !instance_.stopping()) {
@@ -135,6 +134,8 @@ void SourceRunner::work() {
 bool SourceRunner::retry_after(const std::string& error, Backoff& backoff) {
   const auto pause = backoff.next();
   instance_.note_failure(error, true);
+  if (!recovering_) retry_log_.reset();
+  recovering_ = true;
   retry_log_.failed(error, pause);
   return !instance_.wait(pause);
 }
@@ -155,8 +156,10 @@ std::int32_t SourceRunner::emit(const hb_reading* readings, std::uint32_t count,
     left = left.subspan(kSliceReadings);
   }
   const std::int32_t status = emit_slice(left, token);
-  if (status == HB_OK) last_token_ = token;
-  return status;
+  if (status != HB_OK) return status;
+  last_token_ = token;
+  if (recovering_ && recovering_.exchange(false)) around_.logger.info(instance_.component(), "reads again");
+  return HB_OK;
 }
 
 std::int32_t SourceRunner::emit_slice(std::span<const hb_reading> readings, std::uint64_t token) {

@@ -85,6 +85,7 @@ class SourceRunner final : public SourcePort {
   // Of the emitting thread.
   std::vector<hb_reading> buffer_;
   std::atomic<bool> cut_{false};
+  std::atomic<bool> recovering_{false};  // from a failure to the next emit
   std::atomic<std::uint64_t> last_token_{0};
   std::atomic<std::uint64_t> safe_token_{0};  // what acked() has said
 };

@@ -60,6 +60,8 @@ void AppendStream::append(std::string_view lines) {
       done += static_cast<std::size_t>(count);
     } else if (errno != EINTR && errno != EAGAIN) {
       torn_ = torn_ || done > 0;
+      // Nobody can open it again for us.
+      if (errno == EPIPE && path_ == "-") throw Failed("standard output was closed by its reader");
       fail("cannot write " + (path_ == "-" ? std::string("standard output") : path_));
     }
   }

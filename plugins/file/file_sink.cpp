@@ -70,6 +70,8 @@ bool FileSink::put_or_retry(Batch batch, std::size_t first) {
     put(piece_);
     piece_.clear();
     return true;
+  } catch (const Failed&) {
+    throw;
   } catch (const std::runtime_error& wrong) {
     piece_.clear();
     if (first == 0) throw Retry(wrong.what());

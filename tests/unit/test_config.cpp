@@ -74,7 +74,7 @@ TEST_CASE("every problem is named at once, with line, column, what was found and
       "F:4:13: [journal]: \"when_full\": found \"blok\"; did you mean \"block\"? allowed: block, drop_oldest",
       "F:7:1: source \"probe\": unknown key \"coutn\"; did you mean \"count\"? allowed: plugin, name,",
       "F:9:17: source \"probe\": \"retry_initial\" is out of range: found string \"9999h\", allowed 1ms to 1h",
-      "F:8:9: source \"probe\": \"batch\" must be a integer, found string \"many\"",
+      "F:8:9: source \"probe\": \"batch\" must be an integer, found string \"many\"",
       "F:11:10: source \"prob\": there is no plugin \"prob\"; did you mean \"probe\"? available: ",
       "F:15:10: sink \"probe\": \"where[0]\": found \"hihg\"; did you mean \"high\"? allowed: low, high, jump, "
       "flatline, clock",
