@@ -313,7 +313,7 @@ TEST_CASE("a reader that has gone away is an error, not the end of the process")
   bool refused = false;
   try {
     sink.write(batch.sink_batch());
-  } catch (const hb::Retry&) {
+  } catch (const hb::Failed&) {
     refused = true;
   }
   ::dup2(saved.get(), 1);

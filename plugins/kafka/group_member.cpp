@@ -16,6 +16,7 @@ constexpr int kCommittedTimeoutMs = 5000;
 // A partition that moves to another member in good order waits so long for the readings under way to become safe; they
 // are then not read twice.
 constexpr auto kRevokeGrace = 3s;
+constexpr auto kLeaveLimit = 4s;  // the agent waits 5 s for a plugin that is told to end
 constexpr auto kNudgeInterval = 10ms;
 constexpr auto kNudgeUntil = 3s;  // after the last record
 constexpr int kNudgeTimeoutMs = 500;
@@ -88,18 +89,37 @@ void GroupMember::close() {
   if (client_ && group_) {
     tracker_.acked(host_.acked());
     closing_ = true;
-    rd_kafka_consumer_close(client_.get());  // revokes, and so commits, everything
+    leave_group();
     closing_ = false;
   }
   if (records_) rd_kafka_queue_cb_event_enable(records_.get(), nullptr, nullptr);
   if (group_) rd_kafka_queue_cb_event_enable(group_.get(), nullptr, nullptr);
   group_.reset();
   records_.reset();
+  // What could not be left in good order is left as it is: the group misses this member after its session's time.
+  if (client_ && !left_group_) rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   client_.reset();
+  left_group_ = true;
   tracker_.clear();
   at_end_.clear();
   callback_failure_ = nullptr;
   run_topic_ = nullptr;
+}
+
+// As rd_kafka_consumer_close, which revokes and so commits everything, but with an end: where the coordinator is away
+// that function waits without one.
+void GroupMember::leave_group() {
+  const Queue events(rd_kafka_queue_new(client_.get()));
+  if (rd_kafka_error_t* refused = rd_kafka_consumer_close_queue(client_.get(), events.get())) {
+    host_.warn("cannot leave the group: " + std::string(rd_kafka_error_string(refused)));
+    rd_kafka_error_destroy(refused);
+    return;
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kLeaveLimit;
+  while (rd_kafka_consumer_closed(client_.get()) == 0 && std::chrono::steady_clock::now() < deadline) {
+    rd_kafka_queue_poll_callback(events.get(), 50);
+  }
+  left_group_ = rd_kafka_consumer_closed(client_.get()) != 0;
 }
 
 void GroupMember::serve() {

@@ -56,6 +56,7 @@ class GroupMember {
   void nudge();
 
  private:
+  void leave_group();
   static void on_rebalance(rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions,
                            void* opaque) noexcept;
   static void on_commit(rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* offsets,
@@ -77,6 +78,7 @@ class GroupMember {
   bool commit_failing_ = false;
   bool topic_missing_ = false;
   bool closing_ = false;
+  bool left_group_ = true;
   std::chrono::steady_clock::time_point probed_, nudged_, taken_at_;
   // The last answer of assignment_of: records come in long runs.
   const rd_kafka_topic_t* run_topic_ = nullptr;

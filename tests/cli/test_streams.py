@@ -46,4 +46,4 @@ def test_check_finds_what_run_would_refuse(tmp_path):
     config.write_text(CONFIG.format(data=tmp_path / "data") + '[http]\nlisten = "127.0.0.1:99999"\n')
     result = subprocess.run([agent.binary(), "check", "-c", config], capture_output=True, text=True)
     assert result.returncode == 2
-    assert ":13:10: [http] listen = " in result.stderr
+    assert ":12:10: [http] listen = " in result.stderr

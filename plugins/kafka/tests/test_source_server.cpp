@@ -332,6 +332,22 @@ TEST_CASE("a broker that goes away and comes back is reported, and nothing is lo
   CHECK(std::set<std::int64_t>(all.begin(), all.end()).size() == 2000);
 }
 
+TEST_CASE("a source closes within its time although the broker is gone for good") {
+  KafkaBroker broker;
+  PlainClient kafka(broker.address());
+  const std::string topic = kafka.new_topic(3);
+  kafka.produce(topic, numbered_records(100));
+  TestHost host;
+  host.ack_at_once(true);
+  RunningSource source(host, config_for(broker, topic));
+  wait_until("the first ones", 60s, [&] { return host.emitted() >= 100; });
+  broker.stop();
+  wait_until("the outage is noticed", 60s, [&] { return host.health() && !host.health()->first; });
+  const auto begin = std::chrono::steady_clock::now();
+  source.stop();
+  CHECK(std::chrono::steady_clock::now() - begin < 10s);
+}
+
 TEST_CASE("a group that begins at the latest record, a regular expression, a topic that is not there") {
   PlainClient kafka(KafkaBroker::shared().address());
   const std::string topic = kafka.new_topic(1);
