@@ -151,10 +151,10 @@ TEST_CASE("a broker that goes away for ten seconds in mid-write costs nothing an
       delivered += kSize;
     }
   });
-  wait_until("some are written", 30s, [&] { return delivered >= 20'000; });
+  wait_until("some are written", 90s, [&] { return delivered >= 20'000; });
   const bool was_running = delivered < readings.size();
   broker.stop();
-  wait_until("the outage is noticed", 30s, [&] { return host.health() && !host.health()->first; });
+  wait_until("the outage is noticed", 90s, [&] { return host.health() && !host.health()->first; });
   const auto back_at = std::chrono::steady_clock::now() + 10s;
   wait_until("ten seconds", 11s, [&] { return std::chrono::steady_clock::now() >= back_at; });
   broker.start();
@@ -187,7 +187,7 @@ TEST_CASE("a broker that hangs is reported, and the write is taken up where it w
   broker.resume();
   // More readings may have joined the batch meanwhile.
   TestBatch larger(many_readings(1500));
-  wait_until("it is delivered", 30s, [&] {
+  wait_until("it is delivered", 90s, [&] {
     try {
       sink.write(larger.sink_batch());
       return true;

@@ -113,9 +113,9 @@ TEST_CASE("readings arrive exactly, and what was acknowledged is committed") {
   host.ack_at_once(true);
   host.set_now_us(42);
   RunningSource source(host, config_for(KafkaBroker::shared(), topic));
-  wait_until("all readings", 30s, [&] { return host.emitted() >= 20'000; });
-  wait_until("the commits", 30s, [&] { return sum(kafka.committed("group-of-" + topic, topic, 4)) == 20'000; });
-  wait_until("the lag is shown", 10s, [&] {
+  wait_until("all readings", 90s, [&] { return host.emitted() >= 20'000; });
+  wait_until("the commits", 90s, [&] { return sum(kafka.committed("group-of-" + topic, topic, 4)) == 20'000; });
+  wait_until("the lag is shown", 90s, [&] {
     const auto gauges = host.gauges();
     return gauges.contains("lag_readings") && gauges.at("lag_readings") == 0 && gauges.at("assigned_partitions") == 4;
   });
@@ -137,22 +137,22 @@ TEST_CASE("only acknowledged readings are committed, and a restart reads exactly
   {
     TestHost host;
     RunningSource source(host, config_for(KafkaBroker::shared(), topic));
-    wait_until("all readings", 30s, [&] { return host.emitted() >= 10'000; });
+    wait_until("all readings", 90s, [&] { return host.emitted() >= 10'000; });
     const auto emits = host.emits();
     REQUIRE(emits.size() >= 2);
     CHECK(sum(kafka.committed("group-of-" + topic, topic, 1)) == 0);
     // All but the last batch.
     acknowledged = 10'000 - emits.back().second;
     host.ack(emits[emits.size() - 2].first);
-    wait_until("the commit", 30s, [&] { return sum(kafka.committed("group-of-" + topic, topic, 1)) == acknowledged; });
+    wait_until("the commit", 90s, [&] { return sum(kafka.committed("group-of-" + topic, topic, 1)) == acknowledged; });
     source.stop();
   }
   CHECK(sum(kafka.committed("group-of-" + topic, topic, 1)) == acknowledged);
   TestHost host;
   RunningSource source(host, config_for(KafkaBroker::shared(), topic));
-  wait_until("the others", 30s, [&] { return host.emitted() >= static_cast<std::uint64_t>(10'000 - acknowledged); });
+  wait_until("the others", 90s, [&] { return host.emitted() >= static_cast<std::uint64_t>(10'000 - acknowledged); });
   kafka.produce(topic, numbered_records(1, 10'000));
-  wait_until("a new one", 30s, [&] { return host.emitted() > static_cast<std::uint64_t>(10'000 - acknowledged); });
+  wait_until("a new one", 90s, [&] { return host.emitted() > static_cast<std::uint64_t>(10'000 - acknowledged); });
   source.stop();
   auto expected = range(10'001);
   expected.erase(expected.begin(), expected.find(acknowledged));
@@ -246,18 +246,18 @@ TEST_CASE("two members share the partitions, and the one that stays takes over w
     return gauges.contains("assigned_partitions") ? gauges.at("assigned_partitions") : 0;
   };
   RunningSource first(first_host, config_for(KafkaBroker::shared(), topic));
-  wait_until("the first has all", 30s, [&] { return assigned(first_host) == 6; });
+  wait_until("the first has all", 90s, [&] { return assigned(first_host) == 6; });
   kafka.produce(topic, numbered_records(5000));
   RunningSource second(second_host, config_for(KafkaBroker::shared(), topic));
-  wait_until("they share", 30s, [&] { return assigned(first_host) == 3 && assigned(second_host) == 3; });
+  wait_until("they share", 90s, [&] { return assigned(first_host) == 3 && assigned(second_host) == 3; });
   kafka.produce(topic, numbered_records(5000, 5000));
   const auto together = [&] { return first_host.emitted() + second_host.emitted(); };
-  wait_until("all arrive", 30s, [&] { return together() >= 10'000; });
+  wait_until("all arrive", 90s, [&] { return together() >= 10'000; });
   CHECK(second_host.emitted() > 0);
   first.stop();
-  wait_until("the second has all", 30s, [&] { return assigned(second_host) == 6; });
+  wait_until("the second has all", 90s, [&] { return assigned(second_host) == 6; });
   kafka.produce(topic, numbered_records(5000, 10'000));
-  wait_until("all arrive", 30s, [&] { return together() >= 15'000; });
+  wait_until("all arrive", 90s, [&] { return together() >= 15'000; });
   second.stop();
 
   auto readings = first_host.readings();
@@ -282,7 +282,7 @@ TEST_CASE("a member whose agent takes nothing stays in the group and gives parti
   auto config = config_for(KafkaBroker::shared(), topic);
   config.rdkafka = {{"max.poll.interval.ms", "6000"}, {"session.timeout.ms", "6000"}};
   RunningSource first(blocked, config);
-  wait_until("it is blocked", 30s, [&] { return blocked.emitted() > 0; });
+  wait_until("it is blocked", 90s, [&] { return blocked.emitted() > 0; });
   const auto longer_than_the_poll_interval = std::chrono::steady_clock::now() + 8s;
   wait_until("eight seconds", 9s, [&] { return std::chrono::steady_clock::now() > longer_than_the_poll_interval; });
   CHECK(blocked.gauges().at("assigned_partitions") == 4);
@@ -305,7 +305,7 @@ TEST_CASE("a member whose agent takes nothing stays in the group and gives parti
     all.merge(numbers(host.readings()));
     return std::set<std::int64_t>(all.begin(), all.end());
   };
-  wait_until("nothing is missing", 60s, [&] { return seen().size() == 50'000; });
+  wait_until("nothing is missing", 120s, [&] { return seen().size() == 50'000; });
   for (const auto& [level, text] : blocked.logs()) CHECK(level < HB_LOG_WARNING);
   first.stop();
   second.stop();
@@ -319,14 +319,14 @@ TEST_CASE("a broker that goes away and comes back is reported, and nothing is lo
   TestHost host;
   host.ack_at_once(true);
   RunningSource source(host, config_for(broker, topic));
-  wait_until("the first ones", 30s, [&] { return host.emitted() >= 1000; });
+  wait_until("the first ones", 90s, [&] { return host.emitted() >= 1000; });
   broker.stop();
-  wait_until("the outage is noticed", 30s, [&] { return host.health() && !host.health()->first; });
+  wait_until("the outage is noticed", 90s, [&] { return host.health() && !host.health()->first; });
   broker.start();
-  wait_until("it is back", 30s, [&] { return host.health()->first; });
+  wait_until("it is back", 90s, [&] { return host.health()->first; });
   kafka.produce(topic, numbered_records(1000, 1000));
-  wait_until("the others", 60s, [&] { return host.emitted() >= 2000; });
-  wait_until("the commits", 60s, [&] { return sum(kafka.committed("group-of-" + topic, topic, 3)) == 2000; });
+  wait_until("the others", 120s, [&] { return host.emitted() >= 2000; });
+  wait_until("the commits", 120s, [&] { return sum(kafka.committed("group-of-" + topic, topic, 3)) == 2000; });
   source.stop();
   const auto all = numbers(host.readings());
   CHECK(std::set<std::int64_t>(all.begin(), all.end()).size() == 2000);
@@ -340,9 +340,9 @@ TEST_CASE("a source closes within its time although the broker is gone for good"
   TestHost host;
   host.ack_at_once(true);
   RunningSource source(host, config_for(broker, topic));
-  wait_until("the first ones", 60s, [&] { return host.emitted() >= 100; });
+  wait_until("the first ones", 120s, [&] { return host.emitted() >= 100; });
   broker.stop();
-  wait_until("the outage is noticed", 60s, [&] { return host.health() && !host.health()->first; });
+  wait_until("the outage is noticed", 120s, [&] { return host.health() && !host.health()->first; });
   const auto begin = std::chrono::steady_clock::now();
   source.stop();
   CHECK(std::chrono::steady_clock::now() - begin < 10s);
@@ -358,10 +358,10 @@ TEST_CASE("a group that begins at the latest record, a regular expression, a top
   config.topics.push_back("no-such-topic");
   config.start = KafkaSource::Start::latest;
   RunningSource source(host, config);
-  wait_until("an assignment", 30s, [&] {
+  wait_until("an assignment", 90s, [&] {
     return host.gauges().contains("assigned_partitions") && host.gauges().at("assigned_partitions") == 1;
   });
-  wait_until("a new record is read", 60s, [&] {
+  wait_until("a new record is read", 120s, [&] {
     kafka.produce(topic, numbered_records(1, 100));
     return host.emitted() > 0;
   });
@@ -377,7 +377,7 @@ TEST_CASE("a fixed member name that is used twice is a failure, not a quarrel") 
   config.group_instance_id = "the-only-one";
   TestHost host;
   RunningSource first(host, config);
-  wait_until("the first reads", 30s, [&] { return host.emitted() > 0; });
+  wait_until("the first reads", 90s, [&] { return host.emitted() > 0; });
   TestHost other;
   RunningSource second(other, config);
   CHECK_THROWS_AS(first.end(), hb::Error);

@@ -12,7 +12,7 @@ namespace postgres_test {
 
 // Waits until `condition()` holds; throws std::runtime_error after `seconds`.
 template <class Condition>
-void wait_until(const char* what, const Condition& condition, int seconds = 30);
+void wait_until(const char* what, const Condition& condition, int seconds = 90);
 
 // A plain connection for looking at, and meddling with, what the sink does. Throws std::runtime_error.
 class Sql {
