@@ -318,6 +318,7 @@ void GroupMember::assign(rd_kafka_topic_partition_list_t& partitions) {
   } else if (const auto code = rd_kafka_assign(client_.get(), &partitions); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     throw Retry("partitions could not be assigned: " + error_text(code));
   }
+  events_.up();
   if (partitions.cnt != 0) host_.info("partitions assigned: " + names(partitions));
 }
 
@@ -340,7 +341,9 @@ void GroupMember::revoke(rd_kafka_topic_partition_list_t& partitions, bool lost)
   }
   if (partitions.cnt == 0) return;
   if (lost) {
-    host_.warn("the group has given our partitions to others: " + names(partitions));
+    host_.warn("partitions lost: " + names(partitions));
+    // The coordinator has not heard of us, or we not of it: nothing moves until the group has us again.
+    events_.down("this member has lost its group");
   } else if (!closing_) {
     host_.info("partitions given up: " + names(partitions));
   }
