@@ -124,6 +124,22 @@ void Instance::destroy() {
   }
 }
 
+// What the agent throws, out of memory most likely, must not pass through a plugin.
+template <class Result, class Body>
+Result Instance::guarded(void* self, Result fallback, const Body& body) noexcept {
+  auto& instance = *static_cast<Instance*>(self);
+  try {
+    return body(instance);
+  } catch (const std::exception& error) {
+    try {
+      instance.logger_.error(instance.component(), error.what());
+    } catch (...) {
+      return fallback;
+    }
+    return fallback;
+  }
+}
+
 void Instance::fill_host() {
   host_.size = sizeof host_;
   host_.abi_minor = HB_ABI_MINOR;
@@ -131,23 +147,27 @@ void Instance::fill_host() {
   host_.instance = config_.name().c_str();
   host_.state_dir = state_dir_.empty() ? nullptr : state_dir_.c_str();
   host_.emit = [](void* self, const hb_reading* readings, std::uint32_t count, std::uint64_t token) -> std::int32_t {
-    SourcePort* port = static_cast<Instance*>(self)->port_;
-    return port == nullptr ? HB_FAILED : port->emit(readings, count, token);
+    return guarded<std::int32_t>(self, HB_FAILED, [&](Instance& instance) {
+      return instance.port_ == nullptr ? HB_FAILED : instance.port_->emit(readings, count, token);
+    });
   };
   host_.acked = [](void* self) -> std::uint64_t {
-    SourcePort* port = static_cast<Instance*>(self)->port_;
-    return port == nullptr ? 0 : port->acked();
+    return guarded<std::uint64_t>(
+        self, 0, [](Instance& instance) { return instance.port_ == nullptr ? 0 : instance.port_->acked(); });
   };
   host_.dead_letter = [](void* self, const hb_dead_letter* letter) -> std::int32_t {
-    SourcePort* port = static_cast<Instance*>(self)->port_;
-    if (port == nullptr || letter == nullptr) return HB_FAILED;
-    hb_dead_letter copy{};
-    std::memcpy(&copy, letter, std::min<std::size_t>(letter->size, sizeof copy));
-    return port->dead_letter(copy);
+    return guarded<std::int32_t>(self, HB_RETRY, [&](Instance& instance) -> std::int32_t {
+      if (instance.port_ == nullptr || letter == nullptr) return HB_FAILED;
+      hb_dead_letter copy{};
+      std::memcpy(&copy, letter, std::min<std::size_t>(letter->size, sizeof copy));
+      return instance.port_->dead_letter(copy);
+    });
   };
   host_.discard = [](void* self, const char* reason, std::uint64_t count) {
-    SourcePort* port = static_cast<Instance*>(self)->port_;
-    if (port != nullptr) port->discard(clean_reason(reason), count);
+    guarded<bool>(self, false, [&](Instance& instance) {
+      if (instance.port_ != nullptr) instance.port_->discard(clean_reason(reason), count);
+      return true;
+    });
   };
   host_.stopping = [](void* self) -> std::uint32_t { return static_cast<Instance*>(self)->stopping() ? 1 : 0; };
   host_.wait = [](void* self, std::uint32_t milliseconds) -> std::uint32_t {
@@ -155,14 +175,24 @@ void Instance::fill_host() {
   };
   host_.now_us = [](void*) { return wall_clock_us(); };
   host_.log = [](void* self, std::int32_t level, const char* text) {
-    const auto& instance = *static_cast<Instance*>(self);
-    const auto clamped = static_cast<LogLevel>(std::clamp<std::int32_t>(level, HB_LOG_DEBUG, HB_LOG_ERROR));
-    instance.logger_.log(clamped, instance.component(), text == nullptr ? "" : text);
+    guarded<bool>(self, false, [&](Instance& instance) {
+      const auto clamped = static_cast<LogLevel>(std::clamp<std::int32_t>(level, HB_LOG_DEBUG, HB_LOG_ERROR));
+      instance.logger_.log(clamped, instance.component(), text == nullptr ? "" : text);
+      return true;
+    });
   };
   host_.health = [](void* self, std::int32_t up, const char* text) {
-    static_cast<Instance*>(self)->on_health(up != 0, text == nullptr ? "" : text);
+    guarded<bool>(self, false, [&](Instance& instance) {
+      instance.on_health(up != 0, text == nullptr ? "" : text);
+      return true;
+    });
   };
-  host_.gauge = [](void* self, const char* name, double value) { static_cast<Instance*>(self)->on_gauge(name, value); };
+  host_.gauge = [](void* self, const char* name, double value) {
+    guarded<bool>(self, false, [&](Instance& instance) {
+      instance.on_gauge(name, value);
+      return true;
+    });
+  };
   host_.extension = [](void*, const char*) -> const void* { return nullptr; };
 }
 

@@ -102,6 +102,8 @@ class Instance {
  private:
   template <class Call>
   std::int32_t call(const char* function, std::string& error, const Call& body);
+  template <class Result, class Body>
+  static Result guarded(void* self, Result fallback, const Body& body) noexcept;
   void fill_host();
   void on_health(bool up, const std::string& text);
   void on_gauge(const char* name, double value);
