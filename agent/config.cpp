@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "http.hpp"
+#include "journal/disk_journal.hpp"
 #include "schema.hpp"
 #include "text.hpp"
 
@@ -77,6 +78,7 @@ class ConfigReader {
     }
     read_section("agent", config.agent);
     read_section("journal", config.journal);
+    check_journal(config.journal);
     if (root_.contains("http")) read_http(config.http.emplace());
     if (config.agent.id.size() > kMaxAgentId) {
       problems_.add(place_of(*root_.get("agent")), fmt::format("[agent]: \"id\" is longer than {} bytes", kMaxAgentId));
@@ -93,6 +95,22 @@ class ConfigReader {
   }
 
  private:
+  void check_journal(const JournalSection& journal) {
+    const toml::node* node = root_.get("journal");
+    if (node == nullptr || !node->is_table()) return;
+    const toml::table& table = *node->as_table();
+    if (journal.mode == JournalSection::Mode::disk) {
+      if (journal.bound() >= DiskJournal::kMinBytes) return;
+      problems_.add(place_of(*table.get("max_size")), "[journal]: \"max_size\" must be at least 2MiB in mode \"disk\"");
+      return;
+    }
+    for (const char* key : {"path", "sync_interval"}) {
+      if (!table.contains(key)) continue;
+      problems_.add(place_of(*table.get(key)),
+                    fmt::format("[journal]: \"{}\" is for mode \"disk\"; leave it out in mode \"memory\"", key));
+    }
+  }
+
   void read_http(HttpSection& http) {
     read_section("http", http);
     if (http.listen.empty()) return;  // a problem already
@@ -221,11 +239,7 @@ class ConfigReader {
     }
     const auto& sources = names_[HB_SOURCE];
     for (const std::string& source : sink.keys.from) {
-      const auto found = std::find(sources.begin(), sources.end(), source);
-      if (found != sources.end()) {
-        sink.from.push_back(static_cast<std::size_t>(found - sources.begin()));
-        continue;
-      }
+      if (std::find(sources.begin(), sources.end(), source) != sources.end()) continue;
       const std::string meant = nearest(source, sources);
       problems_.add(
           sink.place,
@@ -240,6 +254,10 @@ class ConfigReader {
 };
 
 }  // namespace
+
+std::filesystem::path Config::journal_folder() const {
+  return journal.path.empty() ? std::filesystem::path(agent.data_dir) / "journal" : std::filesystem::path(journal.path);
+}
 
 std::vector<OptionSpec> agent_keys_of(std::uint32_t kind) {
   if (kind == HB_SOURCE) return specs_of<SourceKeys, InstanceKeys>();

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,18 +39,35 @@ struct AgentSection {
 };
 
 struct JournalSection {
-  enum class Mode { memory };
+  enum class Mode { disk, memory };
   enum class WhenFull { block, drop_oldest };
-  Mode mode = Mode::memory;
-  hb::Bytes max_size = hb::operator""_MiB(16);
+  Mode mode = Mode::disk;
+  std::string path;
+  std::optional<hb::Bytes> max_size;
+  microseconds sync_interval = std::chrono::milliseconds(10);
   WhenFull when_full = WhenFull::block;
 
+  // Bytes; what the mode has where the file says nothing.
+  std::uint64_t bound() const {
+    if (max_size) return max_size->value;
+    return (mode == Mode::disk ? hb::operator""_GiB(1) : hb::operator""_MiB(16)).value;
+  }
+
   static constexpr auto options = hb::options(
-      hb::option("mode", &JournalSection::mode,
-                 "Where readings wait for the sinks. memory: acknowledged to the source when every sink is done.")
-          .choices("memory"),
-      hb::option("max_size", &JournalSection::max_size, "Bound of what waits.")
+      hb::option(
+          "mode", &JournalSection::mode,
+          "Where readings wait for the sinks. disk: safe, and acknowledged to the source, once synced; what waits "
+          "survives kill -9 and power loss. memory: acknowledged when every sink is done; for sources such as "
+          "Kafka, which can redeliver.")
+          .choices("disk", "memory"),
+      hb::option("path", &JournalSection::path, "Folder of the journal on disk. Default: journal in data_dir."),
+      hb::option("max_size", &JournalSection::max_size,
+                 "Bound of what waits, at least 2MiB on disk. Default: 1GiB on disk, 16MiB in memory.")
           .range(hb::operator""_KiB(256), hb::operator""_GiB(1024)),
+      hb::option("sync_interval", &JournalSection::sync_interval,
+                 "On disk: how long an append may wait for the sync that it shares with others. 0s: each append is "
+                 "durable when the source's emit returns.")
+          .range(std::chrono::seconds(0), std::chrono::seconds(10)),
       hb::option("when_full", &JournalSection::when_full,
                  "block: sources wait. drop_oldest: the oldest readings are dropped, counted for each sink.")
           .choices("block", "drop_oldest"));
@@ -69,7 +87,11 @@ struct InstanceKeys {
   std::string plugin, name;
   microseconds retry_initial = std::chrono::milliseconds(100);
   microseconds retry_max = std::chrono::seconds(30);
-  std::vector<std::string> from, where;    // sinks
+  std::vector<std::string> from, where;  // sinks
+  enum class Start { earliest, latest };
+  Start start = Start::earliest;  // sinks
+  enum class Backlog { in_order, live_first };
+  Backlog backlog = Backlog::in_order;     // sinks
   std::optional<std::int64_t> batch_size;  // sinks
   microseconds batch_timeout = std::chrono::milliseconds(20);
 
@@ -104,6 +126,14 @@ struct SinkKeys {
                       .range(1, 1'000'000),
                   hb::option("batch_timeout", &InstanceKeys::batch_timeout, "How long a batch may wait to fill.")
                       .range(std::chrono::microseconds(0), std::chrono::minutes(1)),
+                  hb::option("start", &InstanceKeys::start,
+                             "Where a sink begins that the journal on disk has not seen under this name: with the "
+                             "oldest reading that is kept, or with the next one.")
+                      .choices("earliest", "latest"),
+                  hb::option("backlog", &InstanceKeys::backlog,
+                             "After an outage. in_order: what waited comes first. live_first: new readings come first, "
+                             "what waited behind them and in between; their order is lost.")
+                      .choices("in_order", "live_first"),
                   InstanceKeys::retry_initial_option, InstanceKeys::retry_max_option);
 };
 inline constexpr std::uint32_t kDefaultBatchSize = 5000;
@@ -114,7 +144,6 @@ struct InstanceConfig {
   InstanceKeys keys;
   Place place;
   std::unique_ptr<ValueTree> values;  // root: what create receives
-  std::vector<std::size_t> from;      // sinks: indexes of the sources; empty: all
   std::uint16_t where = 0;            // sinks: HB_FLAG_* of which one must be set; 0: every reading
   std::uint32_t batch_size = 0;       // sinks
   const std::string& name() const { return keys.name; }
@@ -124,6 +153,7 @@ struct Config {
   std::filesystem::path file;
   AgentSection agent;
   JournalSection journal;
+  std::filesystem::path journal_folder() const;
   std::optional<HttpSection> http;
   std::vector<InstanceConfig> sources, processors, sinks;
 };

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "ledger.hpp"
+#include "journal/ledger.hpp"
 
 namespace hbagent {
 

@@ -68,8 +68,9 @@ void write_sources(Exposition& out, const Pipeline::View& view) {
 
 void write_sinks(Exposition& out, const Pipeline::View& view) {
   const auto each = [&](const auto& write) { for_each(view.sinks, "sink", write); };
-  out.family("hbagent_sink_journaled_total", "counter", "Readings that the journal has taken for this sink.");
-  each([&](const std::string& labels, const auto&) { out.sample(labels, view.journaled); });
+  out.family("hbagent_sink_journaled_total", "counter",
+             "Readings that lay before this sink at the start, and all that came since.");
+  each([&](const std::string& labels, const auto& sink) { out.sample(labels, sink.terms.journaled); });
   out.family("hbagent_sink_delivered_total", "counter", "Readings delivered, duplicates included.");
   each([&](const std::string& labels, const auto& sink) { out.sample(labels, sink.terms.delivered); });
   out.family("hbagent_sink_duplicate_total", "counter", "Readings delivered that were stored before.");
@@ -78,7 +79,8 @@ void write_sinks(Exposition& out, const Pipeline::View& view) {
   each([&](const std::string& labels, const auto& sink) { out.sample(labels, sink.terms.filtered); });
   out.family("hbagent_sink_rejected_total", "counter", "Readings that went to the dead letters, by reason.");
   each([&](const std::string& labels, const auto& sink) { out.by_reason(labels, sink.terms.rejected); });
-  out.family("hbagent_sink_dropped_total", "counter", "Readings lost to when_full = drop_oldest.");
+  out.family("hbagent_sink_dropped_total", "counter",
+             "Readings lost to when_full = drop_oldest or to a damaged journal.");
   each([&](const std::string& labels, const auto& sink) { out.sample(labels, sink.terms.dropped); });
   out.family("hbagent_sink_pending_readings", "gauge", "Readings in the journal that this sink is not done with.");
   each([&](const std::string& labels, const auto& sink) { out.sample(labels, sink.terms.pending); });
@@ -120,6 +122,37 @@ void write_instances(Exposition& out, const Pipeline::View& view) {
     out.family("hbagent_plugin_" + name, "gauge", "Gauge of the plugin's own; see its README.");
     for (const auto& [labels, value] : samples) out.sample(labels, value);
   }
+}
+
+void write_journal(Exposition& out, const Journal::Snapshot& journal) {
+  out.family("hbagent_journal_used_bytes", "gauge", "Bytes of the journal in use.");
+  out.sample("", journal.used_bytes);
+  out.family("hbagent_journal_max_bytes", "gauge", "Bound of the journal.");
+  out.sample("", journal.max_bytes);
+  out.family("hbagent_journal_accepting", "gauge", "0 while the journal cannot be written and sources wait, else 1.");
+  out.sample("", std::uint64_t{journal.failure.empty() ? 1U : 0U});
+  out.family("hbagent_journal_unsynced_readings", "gauge", "Readings that power loss would take at this moment.");
+  out.sample("", journal.unsynced);
+  out.family("hbagent_journal_damaged_frames_total", "counter", "Damaged places in the journal that were passed.");
+  out.sample("", journal.damaged_frames);
+  out.family("hbagent_journal_damaged_readings_total", "counter", "Readings lost with them.");
+  out.sample("", journal.damaged_readings);
+  out.family("hbagent_journal_kept_readings", "gauge", "Readings kept for sinks that the configuration does not have.");
+  for (const auto& [sink, readings] : journal.kept_for) out.sample(label("sink", sink), readings);
+}
+
+nlohmann::ordered_json journal_json(const JournalSection& section, const Journal::Snapshot& journal) {
+  nlohmann::ordered_json json;
+  json["mode"] = section.mode == JournalSection::Mode::disk ? "disk" : "memory";
+  json["used_bytes"] = journal.used_bytes;
+  json["max_bytes"] = journal.max_bytes;
+  json["unsynced_readings"] = journal.unsynced;
+  json["damaged_frames"] = journal.damaged_frames;
+  json["damaged_readings"] = journal.damaged_readings;
+  json["failure"] = journal.failure;
+  json["kept_for"] = nlohmann::ordered_json::object();
+  for (const auto& [sink, readings] : journal.kept_for) json["kept_for"][sink] = readings;
+  return json;
 }
 
 double cpu_seconds() {
@@ -166,10 +199,7 @@ std::string prometheus_text(const Pipeline& pipeline) {
   write_sources(out, view);
   write_sinks(out, view);
   write_instances(out, view);
-  out.family("hbagent_journal_used_bytes", "gauge", "Bytes of the journal in use.");
-  out.sample("", view.journal_used_bytes);
-  out.family("hbagent_journal_max_bytes", "gauge", "Bound of the journal.");
-  out.sample("", view.journal_max_bytes);
+  write_journal(out, view.journal);
   out.family("hbagent_dead_letters_written_total", "counter", "Dead letters written since the start.");
   out.sample("", view.dead_letters.written);
   out.family("hbagent_dead_letters_evicted_total", "counter", "Dead letters that the file's bound pushed out.");
@@ -208,23 +238,20 @@ std::string status_json(const Pipeline& pipeline) {
   json["sinks"] = nlohmann::ordered_json::array();
   for (const auto& sink : view.sinks) {
     auto each = instance_json(sink);
-    each["journaled"] = view.journaled;
+    each["journaled"] = sink.terms.journaled;
     each["delivered"] = sink.terms.delivered;
     each["duplicate"] = sink.terms.duplicate;
     each["filtered"] = sink.terms.filtered;
     each["rejected"] = sink.terms.rejected;
     each["dropped"] = sink.terms.dropped;
     each["pending"] = sink.terms.pending;
-    each["balanced"] = sink.terms.balanced(view.journaled);
+    each["balanced"] = sink.terms.balanced();
     each["writes"] = sink.progress.writes;
     each["write_seconds"] = sink.progress.write_seconds;
     each["delay_seconds"] = sink.progress.last_delay_seconds;
     json["sinks"].push_back(std::move(each));
   }
-  json["journal"] = {{"mode", "memory"},
-                     {"journaled", view.journaled},
-                     {"used_bytes", view.journal_used_bytes},
-                     {"max_bytes", view.journal_max_bytes}};
+  json["journal"] = journal_json(pipeline.config().journal, view.journal);
   json["dead_letters"] = {{"written", view.dead_letters.written},
                           {"evicted", view.dead_letters.evicted},
                           {"bytes", view.dead_letters.bytes},

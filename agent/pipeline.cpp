@@ -1,32 +1,28 @@
 #include "pipeline.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
-#include "memory_journal.hpp"
+#include "journal/disk_journal.hpp"
+#include "journal/memory_journal.hpp"
 
 namespace hbagent {
 namespace {
 
-std::unique_ptr<Journal> make_journal(const Config& config) {
-  MemoryJournal::Settings settings;
-  settings.max_bytes = config.journal.max_size.value;
-  settings.drop_oldest = config.journal.when_full == JournalSection::WhenFull::drop_oldest;
-  settings.sources = config.sources.size();
-  for (const InstanceConfig& sink : config.sinks) {
-    SinkFilter filter;
-    if (!sink.from.empty()) filter.sources.resize(config.sources.size());
-    for (const std::size_t source : sink.from) filter.sources[source] = true;
-    filter.flags = sink.where;
-    settings.sinks.push_back(std::move(filter));
+std::unique_ptr<Journal> make_journal(const Config& config, Logger& logger) {
+  const JournalSection& section = config.journal;
+  const bool drop_oldest = section.when_full == JournalSection::WhenFull::drop_oldest;
+  if (section.mode == JournalSection::Mode::memory) {
+    return std::make_unique<MemoryJournal>(MemoryJournal::Settings{section.bound(), drop_oldest});
   }
-  return std::make_unique<MemoryJournal>(std::move(settings));
+  return std::make_unique<DiskJournal>(
+      make_file_io(),
+      DiskJournal::Settings{config.journal_folder(), section.bound(), drop_oldest, section.sync_interval}, logger);
+}
+
+JournalSink journal_sink(const InstanceConfig& sink) {
+  return {sink.name(), sink.keys.from, sink.where, sink.keys.start == InstanceKeys::Start::latest};
 }
 
 }  // namespace
@@ -34,25 +30,26 @@ std::unique_ptr<Journal> make_journal(const Config& config) {
 Pipeline::Pipeline(const Config& config, Logger& logger) : config_(config), logger_(logger) {
   const std::filesystem::path data_dir = config.agent.data_dir;
   try {
-    std::filesystem::create_directories(data_dir);
-    lock_data_dir();
+    lock_.emplace(data_dir);
+    if (!lock_->held()) {
+      throw std::runtime_error(fmt::format("another hbagent uses data_dir \"{}\"; stop it, or give this one its own",
+                                           config.agent.data_dir));
+    }
     dead_letters_ = std::make_unique<DeadLetters>(std::filesystem::absolute(data_dir / "dead-letters.jsonl"),
                                                   config.agent.dead_letter_max_size.value);
-    journal_ = make_journal(config);
-    for (const InstanceConfig& source : config.sources) source_names_.push_back(source.name());
+    journal_ = make_journal(config, logger);
     const auto state_dir = data_dir / "state";
     for (std::size_t i = 0; i < config.sources.size(); ++i) {
       sources_.push_back(std::make_unique<SourceRunner>(
-          i, config.sources[i], config.processors,
+          journal_->add_source(config.sources[i].name()), config.sources[i], config.processors,
           SourceRunner::Surroundings{*journal_, *dead_letters_, logger_, board_, state_dir}));
     }
     for (std::size_t i = 0; i < config.sinks.size(); ++i) {
       sinks_.push_back(std::make_unique<SinkRunner>(
-          i, config.sinks[i],
-          SinkRunner::Surroundings{*journal_, *dead_letters_, logger_, board_, state_dir, source_names_}));
+          journal_->add_sink(journal_sink(config.sinks[i])), config.sinks[i],
+          SinkRunner::Surroundings{*journal_, *dead_letters_, logger_, board_, state_dir}));
     }
   } catch (const std::system_error& error) {
-    if (lock_fd_ >= 0) close(lock_fd_);
     throw std::runtime_error(
         fmt::format("data_dir \"{}\" cannot be used: {}; set data_dir in [agent] to a folder that "
                     "this user may write to",
@@ -61,24 +58,9 @@ Pipeline::Pipeline(const Config& config, Logger& logger) : config_(config), logg
 }
 
 Pipeline::~Pipeline() {
-  if (started_) stop(std::chrono::microseconds(0), [] { return false; });
+  if (started_) stop(within(std::chrono::microseconds(0)));
   sources_.clear();
   sinks_.clear();
-  if (lock_fd_ >= 0) close(lock_fd_);
-}
-
-void Pipeline::lock_data_dir() {
-  const std::filesystem::path file = std::filesystem::path(config_.agent.data_dir) / "lock";
-  lock_fd_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_fd_ < 0) throw std::system_error(errno, std::generic_category(), "cannot open " + file.string());
-  if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
-    const int error = errno;
-    close(lock_fd_);
-    lock_fd_ = -1;
-    if (error != EWOULDBLOCK) throw std::system_error(error, std::generic_category(), "cannot lock " + file.string());
-    throw std::runtime_error(
-        fmt::format("another hbagent uses data_dir \"{}\"; stop it, or give this one its own", config_.agent.data_dir));
-  }
 }
 
 bool Pipeline::start(Problems& problems) {
@@ -105,6 +87,12 @@ bool Pipeline::start(Problems& problems) {
   if (!sound) {
     for (const auto& sink : sinks_) sink->abort();  // before it is let go: nothing shall be opened
     return false;
+  }
+  for (const auto& [name, readings] : journal_->snapshot().kept_for) {
+    logger_.warn("journal", fmt::format("keeps {} readings for sink \"{}\", which the configuration does not have, and "
+                                        "all that will come: add the sink again, or let go of them with \"hbagent "
+                                        "journal forget {}\"",
+                                        readings, name, name));
   }
   for (const auto& sink : sinks_) sink->go();
   for (const auto& source : sources_) source->go();
@@ -143,28 +131,44 @@ void Pipeline::poke() {
 }
 
 template <class Condition>
-bool Pipeline::wait_or_hurry(PhaseBoard::Clock::time_point deadline, const std::function<bool()>& hurry,
-                             Condition condition) {
-  bool done = false;
-  board_.wait_until(deadline, [&] {
-    done = condition();
-    return done || hurry();
-  });
-  return done;
+bool Pipeline::wait_until(const Deadline& deadline, Condition condition) {
+  for (;;) {
+    const auto until = deadline();
+    bool done = false;
+    const bool woken = board_.wait_until(until, [&] {
+      done = condition();
+      return done || deadline() != until;
+    });
+    if (done || !woken) return done;
+  }
 }
 
-bool Pipeline::stop(std::chrono::microseconds timeout, const std::function<bool()>& hurry) {
+Pipeline::Deadline Pipeline::within(std::chrono::microseconds timeout) {
+  constexpr auto kNever = PhaseBoard::Clock::time_point::max();
+  const auto now = PhaseBoard::Clock::now();
+  // In microseconds: the longest timeout would overflow in the clock's nanoseconds.
+  const bool ends = timeout < std::chrono::duration_cast<std::chrono::microseconds>(kNever - now);
+  return [end = ends ? now + timeout : kNever] { return end; };
+}
+
+bool Pipeline::stop(const Deadline& deadline) {
   if (!started_) return true;
-  const bool without_end = timeout == std::chrono::microseconds::max();
-  const auto deadline = without_end ? PhaseBoard::Clock::time_point::max() : PhaseBoard::Clock::now() + timeout;
+  constexpr auto kNever = PhaseBoard::Clock::time_point::max();
   // Sources may hand over what they have in hand; half of the time is kept for the sinks.
-  const auto sources_deadline = without_end ? deadline : PhaseBoard::Clock::now() + timeout / 2;
+  const auto begin = PhaseBoard::Clock::now();
+  const Deadline half = [&] {
+    const auto end = deadline();
+    return end == kNever ? end : begin + (end - begin) / 2;
+  };
   for (const auto& source : sources_) source->request_stop();
-  bool drained = wait_or_hurry(sources_deadline, hurry, [this] { return sources_in(Phase::stopped); });
+  bool drained = wait_until(half, [this] { return sources_in(Phase::stopped); });
   for (const auto& source : sources_) source->cut();
-  drained = drained || wait_or_hurry(deadline, hurry, [this] { return sources_in(Phase::stopped); });
-  for (const auto& sink : sinks_) sink->drain();
-  drained = drained && wait_or_hurry(deadline, hurry, [this] { return sinks_in(Phase::ended); });
+  drained = drained || wait_until(deadline, [this] { return sources_in(Phase::stopped); });
+  for (const auto& sink : sinks_) {
+    const bool later = keeps_pending() && sink->instance().status().state == Instance::State::down;
+    later ? sink->abort() : sink->drain();
+  }
+  drained = drained && wait_until(deadline, [this] { return sinks_in(Phase::ended); });
   if (!drained) {
     for (const auto& sink : sinks_) sink->abort();
   }
@@ -191,14 +195,14 @@ bool Pipeline::stop(std::chrono::microseconds timeout, const std::function<bool(
 
 Pipeline::View Pipeline::view() const {
   View view;
-  const Journal::Snapshot snapshot = journal_->snapshot();
+  Journal::Snapshot snapshot = journal_->snapshot();
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     SourceView source;
     const Instance& instance = sources_[i]->instance();
     source.name = instance.config().name();
     source.plugin = instance.config().plugin->name;
     source.status = instance.status();
-    source.terms = snapshot.sources[i];
+    source.terms = snapshot.sources[sources_[i]->index()];
     for (const auto& processor : sources_[i]->processors().instances()) {
       source.processors.push_back({processor->config().name(), processor->config().plugin->name, processor->status()});
     }
@@ -210,13 +214,13 @@ Pipeline::View Pipeline::view() const {
     sink.name = instance.config().name();
     sink.plugin = instance.config().plugin->name;
     sink.status = instance.status();
-    sink.terms = snapshot.sinks[i];
+    sink.terms = snapshot.sinks[sinks_[i]->index()];
     sink.progress = sinks_[i]->progress();
     view.sinks.push_back(std::move(sink));
   }
-  view.journaled = snapshot.journaled;
-  view.journal_used_bytes = snapshot.used_bytes;
-  view.journal_max_bytes = snapshot.max_bytes;
+  view.journal = std::move(snapshot);
+  view.journal.sources.clear();
+  view.journal.sinks.clear();
   view.dead_letters = dead_letters_->stats();
   return view;
 }
@@ -243,6 +247,7 @@ std::vector<std::string> Pipeline::not_ready() const {
                                     sink.terms.pending, sink.progress.seconds_since_progress));
     }
   }
+  if (!now.journal.failure.empty()) reasons.push_back("the journal accepts nothing: " + now.journal.failure);
   if (now.dead_letters.failing) reasons.push_back("the dead-letter file cannot be written");
   return reasons;
 }
@@ -258,6 +263,10 @@ std::uint64_t Pipeline::pending() const {
   std::uint64_t most = 0;
   for (const SinkTerms& sink : journal_->snapshot().sinks) most = std::max(most, sink.pending);
   return most;
+}
+
+bool Pipeline::keeps_pending() const {
+  return config_.journal.mode == JournalSection::Mode::disk;
 }
 
 }  // namespace hbagent

@@ -4,12 +4,14 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config.hpp"
 #include "dead_letters.hpp"
-#include "journal.hpp"
+#include "journal/folder_lock.hpp"
+#include "journal/journal.hpp"
 #include "log.hpp"
 #include "phase.hpp"
 #include "sink_runner.hpp"
@@ -38,9 +40,11 @@ class Pipeline {
   void poke();
 
   // Stops the sources, lets the sinks write what is pending, lets the sources store their acks, and joins all threads.
-  // After `timeout` the sinks are told to give up; a plugin that then does not return within kGrace is named in the log
-  // and left behind: false. `timeout` zero: give up at once.
-  bool stop(std::chrono::microseconds timeout, const std::function<bool()>& hurry);
+  // After the deadline the sinks are told to give up; a plugin that then does not return within kGrace is named in the
+  // log and left behind: false. The deadline is asked again at each change and when poke() is called.
+  using Deadline = std::function<PhaseBoard::Clock::time_point()>;
+  bool stop(const Deadline& deadline);
+  static Deadline within(std::chrono::microseconds timeout);  // from now on
   static constexpr std::chrono::seconds kGrace{5};
 
   // [any thread]
@@ -59,9 +63,7 @@ class Pipeline {
   struct View {
     std::vector<SourceView> sources;
     std::vector<SinkView> sinks;
-    std::uint64_t journaled = 0;
-    std::uint64_t journal_used_bytes = 0;
-    std::uint64_t journal_max_bytes = 0;
+    Journal::Snapshot journal;  // without the accounts, which stand above
     DeadLetters::Stats dead_letters;
   };
   View view() const;
@@ -69,6 +71,8 @@ class Pipeline {
   std::vector<std::string> not_ready() const;
   bool any_failed() const;
   std::uint64_t pending() const;
+  // Whether what is pending at a stop is delivered after the next start.
+  bool keeps_pending() const;
 
   const Config& config() const { return config_; }
 
@@ -76,15 +80,13 @@ class Pipeline {
 
  private:
   template <class Condition>
-  bool wait_or_hurry(PhaseBoard::Clock::time_point deadline, const std::function<bool()>& hurry, Condition condition);
+  bool wait_until(const Deadline& deadline, Condition condition);
   bool sources_in(Phase phase) const;
   bool sinks_in(Phase phase) const;
-  void lock_data_dir();
 
   const Config& config_;
   Logger& logger_;
-  int lock_fd_ = -1;
-  std::vector<std::string> source_names_;
+  std::optional<FolderLock> lock_;
   std::unique_ptr<DeadLetters> dead_letters_;
   std::unique_ptr<Journal> journal_;
   PhaseBoard board_;

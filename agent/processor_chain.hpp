@@ -7,7 +7,7 @@
 
 #include "dead_letters.hpp"
 #include "instance.hpp"
-#include "ledger.hpp"
+#include "journal/ledger.hpp"
 
 namespace hbagent {
 

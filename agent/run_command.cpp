@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include "commands.hpp"
@@ -34,6 +35,7 @@ class Signals {
     std::signal(SIGPIPE, SIG_IGN);
     signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC);
     end_fd_ = eventfd(0, EFD_CLOEXEC);
+    if (signal_fd_ < 0 || end_fd_ < 0) throw std::system_error(errno, std::generic_category(), "cannot take signals");
     thread_ = std::thread([this] { listen(); });
   }
   ~Signals() {
@@ -45,7 +47,13 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
+  using Clock = std::chrono::steady_clock;
   int stops() const { return stops_; }
+  // When the first stop was asked for.
+  std::optional<Clock::time_point> first_stop() const {
+    const std::lock_guard lock(mutex_);
+    return first_stop_;
+  }
   static constexpr std::chrono::milliseconds kSameRequest{200};
   // Who is told that a stop was asked for. Set once, before the pipeline runs.
   void on_stop(std::function<void()> told) {
@@ -69,7 +77,12 @@ class Signals {
       const auto now = std::chrono::steady_clock::now();
       if (stops_ > 0 && now - last_stop_ < kSameRequest) continue;
       last_stop_ = now;
-      const int before = stops_++;
+      const int before = stops_;
+      {
+        const std::lock_guard lock(mutex_);
+        if (before == 0) first_stop_ = now;
+      }
+      ++stops_;
       const char* name = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
       logger_.info("agent", before == 0 ? fmt::format("{}: stopping; a second signal stops at once", name)
                                         : fmt::format("{} again: stopping at once", name));
@@ -82,8 +95,9 @@ class Signals {
   int signal_fd_ = -1;
   int end_fd_ = -1;
   std::atomic<int> stops_{0};
-  std::chrono::steady_clock::time_point last_stop_;
-  std::mutex mutex_;
+  Clock::time_point last_stop_;
+  mutable std::mutex mutex_;
+  std::optional<Clock::time_point> first_stop_;
   std::function<void()> told_;
   std::thread thread_;
 };
@@ -129,16 +143,20 @@ int run_pipeline(Pipeline& pipeline, const Config& config, Signals& signals, Log
     logger.error("agent",
                  "every source or every sink has failed: stopping; mend what the lines above name and start again");
   }
-  const bool asked = outcome == Pipeline::Outcome::stop_requested;
-  // Finished sources wait for their sinks as long as it takes; a stop only as long as the operator allows.
-  const auto timeout = outcome == Pipeline::Outcome::all_done && !pipeline.any_failed()
-                           ? std::chrono::microseconds::max()
-                           : config.agent.shutdown_timeout;
-  const auto hurry = [&] { return signals.stops() > (asked ? 1 : 0); };
-  const bool joined_all = pipeline.stop(timeout, hurry);
+  // Finished sources wait for their sinks as long as it takes; a stop only as long as the operator allows, and a second
+  // one not at all.
+  const auto from_now = Pipeline::within(config.agent.shutdown_timeout);
+  const bool joined_all = pipeline.stop([&]() -> Signals::Clock::time_point {
+    if (signals.stops() > 1) return Signals::Clock::time_point{};
+    if (const auto first = signals.first_stop()) return *first + config.agent.shutdown_timeout;
+    return outcome == Pipeline::Outcome::all_done ? Signals::Clock::time_point::max() : from_now();
+  });
   log_end(logger, pipeline);
   const std::uint64_t pending = pipeline.pending();
-  if (pending > 0) {
+  if (pending > 0 && pipeline.keeps_pending()) {
+    logger.info("agent", fmt::format("stopped with {} readings undelivered: the journal keeps them for the next start",
+                                     grouped(pending)));
+  } else if (pending > 0) {
     logger.warn("agent", fmt::format("stopped with {} readings undelivered; sources that can redeliver (Kafka, files) "
                                      "will; those of others are lost",
                                      grouped(pending)));
@@ -147,7 +165,7 @@ int run_pipeline(Pipeline& pipeline, const Config& config, Signals& signals, Log
     std::fflush(nullptr);
     std::_Exit(kExitFailed);  // a thread is stuck inside a plugin: there is no clean way out
   }
-  const bool failed = pipeline.any_failed() || pending > 0;
+  const bool failed = pipeline.any_failed() || (pending > 0 && !pipeline.keeps_pending());
   logger.info("agent", failed ? "stopped; not everything went well, see above" : "stopped");
   return failed ? kExitFailed : kExitDone;
 }

@@ -94,6 +94,7 @@ void SinkRunner::work() {
   const InstanceConfig& config = instance_.config();
   JournalBatch batch;
   if (!open_with_backoff()) return;
+  if (config.keys.backlog == InstanceKeys::Backlog::live_first) around_.journal.newest_first(index_);
   while (!instance_.stopping()) {
     std::uint64_t available = around_.journal.wait(index_, 1, Clock::time_point::max());
     if (available < config.batch_size && !draining_) {
@@ -108,15 +109,32 @@ void SinkRunner::work() {
       const std::lock_guard lock(progress_mutex_);
       last_progress_ = Clock::now();
     }
-    around_.journal.read(index_, config.batch_size, batch);
+    if (!read(batch)) return;
     SinkTerms terms;
     terms.filtered = batch.filtered;
+    terms.dropped = batch.damaged;
     const std::int64_t newest_us = batch.readings.empty() ? 0 : batch.readings.back().received_us;
-    if (!deliver(batch, terms)) return;
-    around_.journal.commit(index_, batch.end, terms);
+    bool was_down = false;
+    if (!deliver(batch, terms, was_down)) return;
+    around_.journal.commit(index_, terms);
+    if (was_down && config.keys.backlog == InstanceKeys::Backlog::live_first) around_.journal.newest_first(index_);
     const std::lock_guard lock(progress_mutex_);
     last_progress_ = Clock::now();
     if (newest_us != 0) progress_.last_delay_seconds = static_cast<double>(wall_clock_us() - newest_us) / 1e6;
+  }
+}
+
+bool SinkRunner::read(JournalBatch& batch) {
+  const InstanceConfig& config = instance_.config();
+  Backoff backoff(config.keys.retry_initial, config.keys.retry_max);
+  for (bool failed_before = false;; failed_before = true) {
+    try {
+      around_.journal.read(index_, config.batch_size, batch);
+      if (failed_before) instance_.set_state(Instance::State::up);
+      return true;
+    } catch (const std::system_error& error) {
+      if (!pause(error.what(), backoff)) return false;
+    }
   }
 }
 
@@ -147,7 +165,7 @@ bool SinkRunner::pause(const std::string& error, Backoff& backoff) {
   return !instance_.wait(time);
 }
 
-bool SinkRunner::deliver(JournalBatch& batch, SinkTerms& terms) {
+bool SinkRunner::deliver(JournalBatch& batch, SinkTerms& terms, bool& was_down) {
   const auto& keys = instance_.config().keys;
   Backoff backoff(keys.retry_initial, keys.retry_max);
   std::vector<std::uint32_t> origin;  // of the readings that are left; made at the first that must be tried again
@@ -156,7 +174,10 @@ bool SinkRunner::deliver(JournalBatch& batch, SinkTerms& terms) {
     std::string error;
     const std::int32_t status = write_once(batch, batch.readings, origin, terms, error);
     if (status == HB_OK && batch.readings.empty()) {
-      if (tries > 1) instance_.set_state(Instance::State::up);
+      if (tries > 1) {
+        instance_.set_state(Instance::State::up);
+        was_down = true;
+      }
       retry_log_.succeeded("delivers");
       break;
     }
@@ -206,7 +227,7 @@ std::int32_t SinkRunner::write_once(const JournalBatch& batch, std::vector<hb_re
       again_origin.push_back(origin[verdict.index]);
       continue;
     }
-    const std::string& source = around_.source_names[batch.source_of(origin[verdict.index])];
+    const std::string source = around_.journal.source_name(batch.source_of(origin[verdict.index]));
     // Stopping: nothing of this batch is committed, so nothing is lost.
     if (!keep_dead_letter(source, readings[verdict.index], verdict)) return HB_RETRY;
     add(answered.rejected, clean_reason(verdict.reason.c_str()), 1);

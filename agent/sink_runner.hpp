@@ -9,7 +9,7 @@
 #include "backoff.hpp"
 #include "dead_letters.hpp"
 #include "instance.hpp"
-#include "journal.hpp"
+#include "journal/journal.hpp"
 #include "phase.hpp"
 #include "retry_log.hpp"
 
@@ -23,7 +23,6 @@ class SinkRunner {
     Logger& logger;
     PhaseBoard& board;
     std::filesystem::path state_dir;
-    const std::vector<std::string>& source_names;  // by index
   };
 
   SinkRunner(std::size_t index, const InstanceConfig& config, const Surroundings& surroundings);
@@ -42,6 +41,7 @@ class SinkRunner {
   bool failed() const { return failed_; }
 
   // [any thread]
+  std::size_t index() const { return index_; }  // in the journal
   Instance& instance() { return instance_; }
   const Instance& instance() const { return instance_; }
   struct Progress {
@@ -55,10 +55,11 @@ class SinkRunner {
  private:
   void thread_main();
   void work();
+  bool read(JournalBatch& batch);  // false: stopping
   // Opens with backoff; false: stopping or failed.
   bool open_with_backoff();
   // Writes until every reading of the batch has its answer; false: stopping or failed, nothing may be committed.
-  bool deliver(JournalBatch& batch, SinkTerms& terms);
+  bool deliver(JournalBatch& batch, SinkTerms& terms, bool& was_down);
   // One write. Takes what is answered out of `readings` and `origin`; what is left is to be tried again.
   std::int32_t write_once(const JournalBatch& batch, std::vector<hb_reading>& readings,
                           std::vector<std::uint32_t>& origin, SinkTerms& terms, std::string& error);

@@ -112,7 +112,11 @@ void SourceRunner::work() {
     }
     const bool finished = status == HB_END && !instance_.stopping();
     const bool wind_up = finished || instance_.stopping() || status == HB_FAILED;
-    if (status == HB_FAILED && !instance_.stopping()) fail(error);
+    if (status == HB_FAILED) {
+      fail(error);
+    } else if ((status == HB_RETRY || status == HB_REOPEN) && instance_.stopping()) {
+      around_.logger.warn(instance_.component(), "while stopping: " + error);
+    }
     if (finished) {
       instance_.set_state(Instance::State::finished);
       around_.logger.info(instance_.component(), "finished: no more readings");

@@ -10,7 +10,7 @@
 
 #include "backoff.hpp"
 #include "instance.hpp"
-#include "journal.hpp"
+#include "journal/journal.hpp"
 #include "phase.hpp"
 #include "processor_chain.hpp"
 #include "retry_log.hpp"
@@ -45,6 +45,7 @@ class SourceRunner final : public SourcePort {
   bool failed() const { return failed_; }
 
   // [any thread]
+  std::size_t index() const { return index_; }  // in the journal
   Instance& instance() { return instance_; }
   const Instance& instance() const { return instance_; }
   const ProcessorChain& processors() const { return processors_; }

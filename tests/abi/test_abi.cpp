@@ -55,8 +55,8 @@ Result run(const std::string& source, const std::string& processor, const std::s
     if (pipeline.start(problems)) {
       pipeline.wait([] { return false; });
       const bool failed = pipeline.any_failed();
-      CHECK(pipeline.stop(failed ? std::chrono::microseconds(50'000) : std::chrono::microseconds::max(),
-                          [] { return false; }));
+      CHECK(pipeline.stop(
+          Pipeline::within(failed ? std::chrono::microseconds(50'000) : std::chrono::microseconds::max())));
     }
     result.failed = pipeline.any_failed();
     result.view = pipeline.view();

@@ -46,7 +46,7 @@ TEST_CASE("a sound configuration has the defaults of its option tables") {
   CHECK(loaded.config->sources[0].name() == "probe");
   CHECK(loaded.config->sinks[0].batch_size == kDefaultBatchSize);
   CHECK(loaded.config->sinks[0].keys.batch_timeout == std::chrono::milliseconds(20));
-  CHECK(loaded.config->journal.max_size == hb::operator""_MiB(16));
+  CHECK(loaded.config->journal.bound() == hb::operator""_GiB(1).value);
   CHECK_FALSE(loaded.config->http);
 }
 

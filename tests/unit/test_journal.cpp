@@ -3,12 +3,13 @@
 #include <random>
 #include <thread>
 
-#include "memory_journal.hpp"
+#include "journal/memory_journal.hpp"
 #include "support/catch.hpp"
 
 using hbagent::AppendResult;
 using hbagent::Journal;
 using hbagent::JournalBatch;
+using hbagent::JournalSink;
 using hbagent::MemoryJournal;
 using hbagent::SinkTerms;
 using hbagent::SourceTerms;
@@ -17,12 +18,22 @@ namespace {
 
 constexpr auto kNow = [] { return Journal::Clock::now(); };
 
-MemoryJournal::Settings settings(std::size_t sources, std::size_t sinks, std::uint64_t max_bytes = 64 << 20) {
-  MemoryJournal::Settings made;
-  made.max_bytes = max_bytes;
-  made.sources = sources;
-  made.sinks.resize(sinks);
-  return made;
+struct Setup {
+  MemoryJournal::Settings journal;
+  std::size_t sources;
+  std::vector<JournalSink> sinks;
+};
+
+Setup settings(std::size_t sources, std::size_t sinks, std::uint64_t max_bytes = 64 << 20) {
+  return {{max_bytes, false}, sources, std::vector<JournalSink>(sinks)};
+}
+
+// Sources "0", "1", ..., and the sinks of the setup, which get such names too.
+std::unique_ptr<Journal> make(const Setup& setup) {
+  auto journal = std::make_unique<MemoryJournal>(setup.journal);
+  for (std::size_t i = 0; i < setup.sources; ++i) journal->add_source(std::to_string(i));
+  for (const JournalSink& sink : setup.sinks) journal->add_sink(sink);
+  return journal;
 }
 
 // Readings whose time is their serial number.
@@ -34,7 +45,7 @@ std::vector<hb_reading> numbered(std::uint64_t& next, std::size_t count, std::ui
   return readings;
 }
 
-AppendResult append(MemoryJournal& journal, std::size_t source, const std::vector<hb_reading>& readings,
+AppendResult append(Journal& journal, std::size_t source, const std::vector<hb_reading>& readings,
                     std::uint64_t token) {
   SourceTerms terms;
   terms.received = readings.size();
@@ -51,26 +62,28 @@ SinkTerms delivered(const JournalBatch& batch) {
 }  // namespace
 
 TEST_CASE("a token is acked only when every sink is done with it") {
-  MemoryJournal journal(settings(1, 2));
+  const auto owner = make(settings(1, 2));
+  Journal& journal = *owner;
   std::uint64_t next = 0;
   append(journal, 0, numbered(next, 3), 10);
   append(journal, 0, numbered(next, 3), 20);
   JournalBatch batch;
 
   journal.read(0, 100, batch);
-  journal.commit(0, batch.end, delivered(batch));
+  journal.commit(0, delivered(batch));
   CHECK(journal.acked(0) == 0);
 
   journal.read(1, 4, batch);  // one and a third emits
-  journal.commit(1, batch.end, delivered(batch));
+  journal.commit(1, delivered(batch));
   CHECK(journal.acked(0) == 10);
   journal.read(1, 4, batch);
-  journal.commit(1, batch.end, delivered(batch));
+  journal.commit(1, delivered(batch));
   CHECK(journal.acked(0) == 20);
 }
 
 TEST_CASE("an emit without readings is acked in its order") {
-  MemoryJournal journal(settings(1, 1));
+  const auto owner = make(settings(1, 1));
+  Journal& journal = *owner;
   std::uint64_t next = 0;
   append(journal, 0, {}, 1);
   CHECK(journal.acked(0) == 1);
@@ -79,15 +92,16 @@ TEST_CASE("an emit without readings is acked in its order") {
   CHECK(journal.acked(0) == 1);
   JournalBatch batch;
   journal.read(0, 100, batch);
-  journal.commit(0, batch.end, delivered(batch));
+  journal.commit(0, delivered(batch));
   CHECK(journal.acked(0) == 3);
 }
 
 TEST_CASE("from and where leave readings out and count them") {
   auto made = settings(2, 2);
-  made.sinks[0].sources = {false, true};
+  made.sinks[0].from = {"1"};
   made.sinks[1].flags = HB_FLAG_HIGH;
-  MemoryJournal journal(std::move(made));
+  const auto owner = make(std::move(made));
+  Journal& journal = *owner;
   std::uint64_t next = 0;
   append(journal, 0, numbered(next, 5), 1);
   append(journal, 1, numbered(next, 4, HB_FLAG_HIGH), 1);
@@ -104,7 +118,8 @@ TEST_CASE("from and where leave readings out and count them") {
 }
 
 TEST_CASE("an append to a full journal blocks until there is room, and stop_source ends it") {
-  MemoryJournal journal(settings(1, 1, 1));
+  const auto owner = make(settings(1, 1, 1));
+  Journal& journal = *owner;
   std::uint64_t next = 0;
   append(journal, 0, numbered(next, MemoryJournal::kChunkReadings), 1);
   const auto before = journal.snapshot();
@@ -117,7 +132,7 @@ TEST_CASE("an append to a full journal blocks until there is room, and stop_sour
         journal.wait(0, 1, Journal::Clock::time_point::max());
         journal.read(0, 100, batch);
         seen += batch.readings.size();
-        journal.commit(0, batch.end, delivered(batch));
+        journal.commit(0, delivered(batch));
       }
     });
     CHECK(append(journal, 0, numbered(next, MemoryJournal::kChunkReadings), 2) == AppendResult::appended);
@@ -127,11 +142,11 @@ TEST_CASE("an append to a full journal blocks until there is room, and stop_sour
   SECTION("it is stopped half way, with more readings added than received") {
     JournalBatch batch;
     journal.read(0, 1000, batch);
-    journal.commit(0, batch.end, delivered(batch));
+    journal.commit(0, delivered(batch));
     journal.read(0, 24, batch);
     std::thread stopper([&] {
-      journal.commit(0, batch.end, delivered(batch));
-      while (journal.snapshot().journaled == before.journaled) std::this_thread::yield();
+      journal.commit(0, delivered(batch));
+      while (journal.snapshot().sinks[0].journaled == before.sinks[0].journaled) std::this_thread::yield();
       journal.stop_source(0);
     });
     SourceTerms terms;
@@ -139,14 +154,14 @@ TEST_CASE("an append to a full journal blocks until there is room, and stop_sour
     terms.added = 2 * MemoryJournal::kChunkReadings;
     CHECK(journal.append(0, numbered(next, 1 + 2 * MemoryJournal::kChunkReadings), 2, terms) == AppendResult::stopped);
     stopper.join();
-    CHECK(journal.snapshot().journaled > before.journaled);
+    CHECK(journal.snapshot().sinks[0].journaled > before.sinks[0].journaled);
   }
   SECTION("it is stopped") {
     std::thread stopper([&] { journal.stop_source(0); });
     CHECK(append(journal, 0, numbered(next, 10), 2) == AppendResult::stopped);
     stopper.join();
     const auto after = journal.snapshot();
-    CHECK(after.journaled == before.journaled);
+    CHECK(after.sinks[0].journaled == before.sinks[0].journaled);
     CHECK(after.sources[0].received == before.sources[0].received);
   }
   CHECK(journal.snapshot().sources[0].balanced());
@@ -154,17 +169,18 @@ TEST_CASE("an append to a full journal blocks until there is room, and stop_sour
 
 TEST_CASE("drop_oldest drops what no sink has in hand, and counts it") {
   auto made = settings(1, 2, 1);
-  made.drop_oldest = true;
-  MemoryJournal journal(std::move(made));
+  made.journal.drop_oldest = true;
+  const auto owner = make(std::move(made));
+  Journal& journal = *owner;
   std::uint64_t next = 0;
   append(journal, 0, numbered(next, 1000), 1);
   JournalBatch in_hand;
   journal.read(0, 600, in_hand);
   for (std::uint64_t token = 2; token < 8; ++token) append(journal, 0, numbered(next, 1000), token);
 
-  journal.commit(0, in_hand.end, delivered(in_hand));
+  journal.commit(0, delivered(in_hand));
   const auto view = journal.snapshot();
-  for (const auto& sink : view.sinks) CHECK(sink.balanced(view.journaled));
+  for (const auto& sink : view.sinks) CHECK(sink.balanced());
   CHECK(view.sinks[0].delivered == 600);
   CHECK(view.sinks[0].dropped > 0);
   CHECK(view.sinks[1].dropped == view.sinks[0].dropped + 600);
@@ -173,8 +189,9 @@ TEST_CASE("drop_oldest drops what no sink has in hand, and counts it") {
 
 TEST_CASE("what drop_oldest passes while a sink has it in hand is acked only when that sink is done") {
   auto made = settings(2, 1, 1);
-  made.drop_oldest = true;
-  MemoryJournal journal(std::move(made));
+  made.journal.drop_oldest = true;
+  const auto owner = make(std::move(made));
+  Journal& journal = *owner;
   std::uint64_t next = 0;
   append(journal, 0, numbered(next, 500), 1);
   JournalBatch in_hand;
@@ -185,14 +202,15 @@ TEST_CASE("what drop_oldest passes while a sink has it in hand is acked only whe
   CHECK(journal.acked(1) == 0);
 
   std::thread waiting([&] { journal.wait_acked(0, 1, Journal::Clock::time_point::max()); });
-  journal.commit(0, in_hand.end, delivered(in_hand));
+  journal.commit(0, delivered(in_hand));
   waiting.join();
   CHECK(journal.acked(0) == 1);
   CHECK(journal.acked(1) > 0);
 }
 
 TEST_CASE("wait returns early when enough is there, and late when not") {
-  MemoryJournal journal(settings(1, 1));
+  const auto owner = make(settings(1, 1));
+  Journal& journal = *owner;
   std::uint64_t next = 0;
   append(journal, 0, numbered(next, 5), 1);
   CHECK(journal.wait(0, 5, Journal::Clock::time_point::max()) == 5);
@@ -211,10 +229,11 @@ TEST_CASE("any mix of appends, reads and drops keeps order and balances") {
     std::mt19937 random(seed);
     const auto pick = [&](std::uint64_t below) { return random() % below; };
     auto made = settings(3, 3, drop_oldest ? 200'000 : 64 << 20);
-    made.drop_oldest = drop_oldest;
-    made.sinks[1].sources = {true, false, true};
+    made.journal.drop_oldest = drop_oldest;
+    made.sinks[1].from = {"0", "2"};
     made.sinks[2].flags = HB_FLAG_LOW;
-    MemoryJournal journal(std::move(made));
+    const auto owner = make(std::move(made));
+    Journal& journal = *owner;
     struct Held {
       JournalBatch batch;
       bool open = false;
@@ -229,7 +248,7 @@ TEST_CASE("any mix of appends, reads and drops keeps order and balances") {
         append(journal, who, numbered(next, pick(pick(2) == 0 ? 5 : 2500), pick(2) == 0 ? HB_FLAG_LOW : 0),
                ++tokens[who]);
       } else if (Held& held = sinks[who]; held.open) {
-        journal.commit(who, held.batch.end, delivered(held.batch));
+        journal.commit(who, delivered(held.batch));
         held.open = false;
       } else {
         journal.read(who, 1 + pick(4000), held.batch);
@@ -240,19 +259,19 @@ TEST_CASE("any mix of appends, reads and drops keeps order and balances") {
         }
       }
       const auto view = journal.snapshot();
-      for (const auto& sink : view.sinks) REQUIRE(sink.balanced(view.journaled));
+      for (const auto& sink : view.sinks) REQUIRE(sink.balanced());
     }
     for (std::size_t who = 0; who < 3; ++who) {
-      if (sinks[who].open) journal.commit(who, sinks[who].batch.end, delivered(sinks[who].batch));
+      if (sinks[who].open) journal.commit(who, delivered(sinks[who].batch));
       while (journal.wait(who, 1, kNow()) > 0) {
         journal.read(who, 3000, sinks[who].batch);
-        journal.commit(who, sinks[who].batch.end, delivered(sinks[who].batch));
+        journal.commit(who, delivered(sinks[who].batch));
       }
     }
     const auto view = journal.snapshot();
     for (std::size_t who = 0; who < 3; ++who) {
       CHECK(view.sinks[who].pending == 0);
-      CHECK(view.sinks[who].balanced(view.journaled));
+      CHECK(view.sinks[who].balanced());
       CHECK((drop_oldest || view.sinks[who].dropped == 0));
       CHECK(journal.acked(who) == tokens[who]);
     }
@@ -261,7 +280,8 @@ TEST_CASE("any mix of appends, reads and drops keeps order and balances") {
 }
 
 TEST_CASE("sources and sinks on their own threads lose and double nothing") {
-  MemoryJournal journal(settings(3, 2, 300'000));
+  const auto owner = make(settings(3, 2, 300'000));
+  Journal& journal = *owner;
   constexpr std::size_t kEach = 60'000;
   std::vector<std::thread> threads;
   for (std::size_t source = 0; source < 3; ++source) {
@@ -287,7 +307,7 @@ TEST_CASE("sources and sinks on their own threads lose and double nothing") {
           if (batch.readings[i].time_us != expected[sink][batch.source_of(i)]++) in_order = false;
         }
         seen += batch.readings.size();
-        journal.commit(sink, batch.end, delivered(batch));
+        journal.commit(sink, delivered(batch));
       }
     });
   }

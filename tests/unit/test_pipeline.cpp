@@ -13,7 +13,7 @@ using namespace hbagent;  // NOLINT(google-build-using-namespace): the subject o
 namespace {
 
 struct Run {
-  explicit Run(const std::string& body, const std::string& journal = "") {
+  explicit Run(const std::string& body, const std::string& journal = "mode = \"memory\"") {
     std::ofstream(folder.path() / "agent.toml")
         << "[agent]\ndata_dir = \"" << (folder.path() / "data").string() << "\"\n[journal]\n"
         << journal << "\n"
@@ -34,13 +34,13 @@ struct Run {
   Pipeline::View to_end() {
     REQUIRE(start());
     CHECK(pipeline->wait([] { return false; }) == Pipeline::Outcome::all_done);
-    CHECK(pipeline->stop(std::chrono::microseconds::max(), [] { return false; }));
+    CHECK(pipeline->stop(Pipeline::within(std::chrono::microseconds::max())));
     return balanced_view();
   }
   Pipeline::View balanced_view() const {
     const auto view = pipeline->view();
     for (const auto& source : view.sources) CHECK(source.terms.balanced());
-    for (const auto& sink : view.sinks) CHECK(sink.terms.balanced(view.journaled));
+    for (const auto& sink : view.sinks) CHECK(sink.terms.balanced());
     return view;
   }
   // Waits until `condition` holds for the view.
@@ -201,28 +201,29 @@ TEST_CASE("a dead sink holds up nobody until the bound is reached") {
   CHECK(view.sinks[0].terms.pending == 2000);
   CHECK_FALSE(run.pipeline->not_ready().empty());
 
-  CHECK(run.pipeline->stop(std::chrono::milliseconds(50), [] { return false; }));
+  CHECK(run.pipeline->stop(Pipeline::within(std::chrono::milliseconds(50))));
   const auto after = run.balanced_view();
   CHECK(after.sinks[0].terms.pending == 2000);
   CHECK(after.sources[0].status.gauges.at("acked_token") == 0);  // nothing is safe: one sink has nothing
 }
 
 TEST_CASE("a full journal blocks the source, and a stop frees it") {
-  Run run(source("count = 100000\nfinish = false") + sink("dead", "dead = true"), "max_size = \"256KiB\"");
+  Run run(source("count = 100000\nfinish = false") + sink("dead", "dead = true"),
+          "mode = \"memory\"\nmax_size = \"256KiB\"");
   REQUIRE(run.start());
-  run.until([](const auto& view) { return view.journaled >= 3000; });
-  CHECK(run.pipeline->stop(std::chrono::milliseconds(20), [] { return false; }));
+  run.until([](const auto& view) { return view.sinks[0].terms.journaled >= 3000; });
+  CHECK(run.pipeline->stop(Pipeline::within(std::chrono::milliseconds(20))));
   const auto view = run.balanced_view();
-  CHECK(view.journaled < 100000);
-  CHECK(view.journal_used_bytes <= view.journal_max_bytes);
+  CHECK(view.sinks[0].terms.journaled < 100000);
+  CHECK(view.journal.used_bytes <= view.journal.max_bytes);
 }
 
 TEST_CASE("drop_oldest keeps the source going and counts what is lost") {
   Run run(source("count = 100000\nfinish = false") + sink("dead", "dead = true"),
-          "max_size = \"256KiB\"\nwhen_full = \"drop_oldest\"");
+          "mode = \"memory\"\nmax_size = \"256KiB\"\nwhen_full = \"drop_oldest\"");
   REQUIRE(run.start());
-  run.until([](const auto& view) { return view.journaled == 100000; });
-  CHECK(run.pipeline->stop(std::chrono::milliseconds(20), [] { return false; }));
+  run.until([](const auto& view) { return view.sinks[0].terms.journaled == 100000; });
+  CHECK(run.pipeline->stop(Pipeline::within(std::chrono::milliseconds(20))));
   const auto view = run.balanced_view();
   CHECK(view.sinks[0].terms.dropped > 90000);
 }
@@ -254,8 +255,8 @@ TEST_CASE("a stop drains what is pending before the source stores its acks") {
   Run run(source("count = 5000\nfinish = false") +
           sink("s", into(path) + "batch_size = 100000\nbatch_timeout = \"60s\""));
   REQUIRE(run.start());
-  run.until([](const auto& view) { return view.journaled == 5000; });
-  CHECK(run.pipeline->stop(std::chrono::seconds(30), [] { return false; }));
+  run.until([](const auto& view) { return view.sinks[0].terms.journaled == 5000; });
+  CHECK(run.pipeline->stop(Pipeline::within(std::chrono::seconds(30))));
   CHECK(times_in(path) == counting(5000));
   const auto view = run.balanced_view();
   CHECK(view.sources[0].status.gauges.at("acked_token") == view.sources[0].status.gauges.at("last_token"));
@@ -267,7 +268,7 @@ TEST_CASE("a sink that fails for good stops alone, and when it was the last the 
   REQUIRE(run.start());
   CHECK(run.pipeline->wait([] { return false; }) == Pipeline::Outcome::nothing_left);
   CHECK(run.pipeline->any_failed());
-  CHECK(run.pipeline->stop(std::chrono::milliseconds(50), [] { return false; }));
+  CHECK(run.pipeline->stop(Pipeline::within(std::chrono::milliseconds(50))));
   const auto view = run.balanced_view();
   CHECK(view.sinks[0].terms.pending == 100);
   CHECK(view.sinks[0].status.last_error == "wrong password");
@@ -276,9 +277,9 @@ TEST_CASE("a sink that fails for good stops alone, and when it was the last the 
 TEST_CASE("a second signal ends a drain at once") {
   Run run(source("count = 100\nfinish = false") + sink("s", "hang_until_stopped = true"));
   REQUIRE(run.start());
-  run.until([](const auto& view) { return view.journaled == 100; });
+  run.until([](const auto& view) { return view.sinks[0].terms.journaled == 100; });
   const auto begin = std::chrono::steady_clock::now();
-  CHECK(run.pipeline->stop(std::chrono::hours(1), [] { return true; }));
+  CHECK(run.pipeline->stop([] { return PhaseBoard::Clock::time_point{}; }));
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
   CHECK(run.balanced_view().sinks[0].terms.pending == 100);
 }

@@ -2,7 +2,7 @@
 //   received + added = journaled + discarded + dead_lettered + removed
 // and for each sink
 //   journaled = delivered + filtered + rejected + dropped + pending
-// where journaled is what all sources together have journaled.
+// where journaled is what all sources together have journaled since the sink's place in the journal at the start.
 #pragma once
 
 #include <cstdint>
@@ -49,15 +49,16 @@ struct SourceTerms {
 };
 
 struct SinkTerms {
+  std::uint64_t journaled = 0;  // what lay before it at the start, and all that came since
   std::uint64_t delivered = 0;  // includes duplicate
   std::uint64_t duplicate = 0;  // stored before, nothing changed
   std::uint64_t filtered = 0;   // not asked for by `from` and `where`
-  std::uint64_t dropped = 0;    // by when_full = "drop_oldest"
+  std::uint64_t dropped = 0;    // by when_full = "drop_oldest", or damaged on disk
   CountByReason rejected;       // to the dead letters
   std::uint64_t pending = 0;    // in the journal, not yet done
 
   std::uint64_t done() const { return delivered + filtered + dropped + total(rejected); }
-  bool balanced(std::uint64_t journaled) const { return journaled == done() + pending; }
+  bool balanced() const { return journaled == done() + pending; }
   SinkTerms& operator+=(const SinkTerms& more) {
     delivered += more.delivered;
     duplicate += more.duplicate;

@@ -1,0 +1,91 @@
+#include "journal/cursor_file.hpp"
+
+#include <cstring>
+
+#include "journal/crc32c.hpp"
+
+namespace hbagent {
+namespace {
+
+constexpr char kMagic[8] = {'H', 'B', 'C', 'U', 'R', 'S', '1', '\n'};
+constexpr std::uint64_t kCopyDistance = 4096;  // no torn page or sector takes both copies
+constexpr std::uint64_t kFileSize = 2 * kCopyDistance;
+constexpr std::string_view kExtension = ".cursor";
+
+struct Record {
+  char magic[8];
+  std::uint32_t crc;  // CRC-32C of the record with this field zero
+  std::uint32_t backlog_count;
+  std::uint64_t serial;
+  std::uint64_t journal_id;
+  std::uint64_t live;
+  PositionSpan backlog[SinkCursor::kMaxBacklog + 1];  // what is in hand counts as backlog
+};
+
+std::uint32_t checksum(Record record) {
+  record.crc = 0;
+  return crc32c(&record, sizeof record);
+}
+
+bool sound(const Record& record) {
+  if (std::memcmp(record.magic, kMagic, sizeof kMagic) != 0 || record.crc != checksum(record)) return false;
+  return record.backlog_count <= std::size(record.backlog);
+}
+
+}  // namespace
+
+std::filesystem::path CursorFile::path_of(const std::filesystem::path& folder, const std::string& sink) {
+  return folder / (sink + std::string(kExtension));
+}
+
+std::vector<std::string> CursorFile::sinks_in(const std::filesystem::path& folder) {
+  std::vector<std::string> sinks;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == kExtension) sinks.push_back(entry.path().stem().string());
+  }
+  std::sort(sinks.begin(), sinks.end());
+  return sinks;
+}
+
+CursorFile::CursorFile(FileIo& io, const std::filesystem::path& folder, const std::string& sink)
+    : io_(io), folder_(folder), path_(path_of(folder, sink)), fd_(io.open(path_, true)) {
+  io_.allocate(fd_.get(), kFileSize, path_);
+}
+
+std::optional<CursorFile::Content> CursorFile::read() {
+  std::optional<Record> newest;
+  for (std::uint64_t copy = 0; copy < 2; ++copy) {
+    Record record{};
+    if (io_.read(fd_.get(), &record, sizeof record, copy * kCopyDistance, path_) < sizeof record) continue;
+    if (sound(record) && (!newest || record.serial > newest->serial)) newest = record;
+  }
+  if (!newest) return std::nullopt;
+  serial_ = newest->serial;
+  return Content{newest->journal_id,
+                 SinkCursor(newest->live, {newest->backlog, newest->backlog + newest->backlog_count})};
+}
+
+void CursorFile::write(std::uint64_t journal_id, const SinkCursor& cursor) {
+  Record record{};
+  std::memcpy(record.magic, kMagic, sizeof kMagic);
+  record.serial = ++serial_;
+  record.journal_id = journal_id;
+  record.live = cursor.live();
+  std::vector<PositionSpan> waiting = cursor.backlog();
+  if (cursor.held().size() > 0) waiting.push_back(cursor.held());
+  std::sort(waiting.begin(), waiting.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
+  for (const PositionSpan& span : waiting) record.backlog[record.backlog_count++] = span;
+  record.crc = checksum(record);
+  const iovec part{&record, sizeof record};
+  io_.write(fd_.get(), {&part, 1}, serial_ % 2 * kCopyDistance, path_);
+  unsynced_ = true;
+}
+
+void CursorFile::sync() {
+  if (unsynced_) io_.sync(fd_.get(), path_);
+  unsynced_ = false;
+  if (name_unsynced_) io_.sync_folder(folder_);
+  name_unsynced_ = false;
+}
+
+}  // namespace hbagent

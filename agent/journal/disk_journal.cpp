@@ -1,0 +1,386 @@
+#include "journal/disk_journal.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "text.hpp"
+
+namespace hbagent {
+namespace {
+
+constexpr const char* kComponent = "journal";
+constexpr std::chrono::seconds kRetryWrite{1};
+constexpr std::uint64_t kLargestSegment = 16 << 20;
+constexpr std::uint64_t kSmallestSegment = 1 << 20;
+
+SegmentLog::Settings segments_for(const DiskJournal::Settings& settings) {
+  const std::uint64_t size =
+      std::clamp(settings.max_bytes / 16, kSmallestSegment, kLargestSegment) / kHeaderBlock * kHeaderBlock;
+  return {settings.folder, size, static_cast<std::size_t>(settings.max_bytes / size)};
+}
+
+bool source_wanted(const std::vector<std::uint32_t>& wanted, std::uint32_t source) {
+  return wanted.empty() || std::find(wanted.begin(), wanted.end(), source) != wanted.end();
+}
+
+}  // namespace
+
+DiskJournal::DiskJournal(std::unique_ptr<FileIo> io, const Settings& settings, Logger& logger)
+    : io_(std::move(io)),
+      logger_(logger),
+      settings_(settings),
+      folder_lock_(settings.folder),
+      log_(*io_, folder_lock_.held() ? segments_for(settings)
+                                     : throw JournalError(fmt::format(
+                                           "another process uses the journal in {}; stop it, or give this one its own",
+                                           settings.folder.string()))) {
+  enough_ = settings.max_bytes / sizeof(hb_reading) / 2;
+  appended_ = log_.end();
+  synced_ = log_.segments().back().name.first;  // what an earlier run may not have made durable becomes so now
+  load_cursors();
+  if (log_.torn_bytes() > 0) {
+    logger_.warn(kComponent, fmt::format("{} bytes behind the last whole frame were cut off: an append was under way "
+                                         "when the agent or the machine stopped",
+                                         log_.torn_bytes()));
+  }
+  thread_ = std::thread([this] { sync_thread(); });
+}
+
+DiskJournal::~DiskJournal() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  sync_wake_.notify_all();
+  thread_.join();
+  store_cursors(true);
+}
+
+// ---- sources -----------------------------------------------------------------------------------------------------
+
+std::size_t DiskJournal::add_source(const std::string& name) {
+  log_.add_source(name);
+  return JournalCore::add_source(name);
+}
+
+AppendResult DiskJournal::append(std::size_t index, std::span<const hb_reading> readings, std::uint64_t token,
+                                 SourceTerms terms) {
+  const std::lock_guard one_appender(append_mutex_);
+  std::unique_lock lock(mutex_);
+  Source& from = source(index);
+  terms.journaled = readings.size();
+  if (from.stopped) return AppendResult::stopped;
+  if (readings.empty()) {
+    from.last_token = token;
+    from.terms += terms;
+    if (synced_ == appended_) {
+      set_acked(from, token);
+    } else {
+      token_waits_ = true;
+      sync_wake_.notify_one();
+    }
+    return AppendResult::appended;
+  }
+  for (;;) {
+    if (!make_room(lock, from, readings.size())) return AppendResult::stopped;
+    lock.unlock();
+    std::string error;
+    const bool written = write(from, readings, token, terms, error);
+    lock.lock();
+    if (written) break;
+    note_failure(write_failure_, error);
+    has_room_.wait_for(lock, kRetryWrite, [&] { return from.stopped; });
+  }
+  clear_failure(write_failure_);
+  sync_wake_.notify_one();
+  if (settings_.sync_interval.count() == 0) {
+    const std::uint64_t mine = appended_;
+    synced_changed_.wait(lock, [&] { return synced_ >= mine || from.stopped; });
+  }
+  return AppendResult::appended;
+}
+
+bool DiskJournal::make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t readings) {
+  if (settings_.drop_oldest && sync_failure_.empty()) {
+    while (!has_room(readings) && !source.stopped) {
+      lock.unlock();
+      const bool dropped = drop_oldest();
+      lock.lock();
+      if (!dropped) has_room_.wait_for(lock, kRetryWrite, [&] { return source.stopped; });
+    }
+  }
+  return wait_for_room(lock, source, [&] { return sync_failure_.empty() && has_room(readings); });
+}
+
+bool DiskJournal::write(Source& source, std::span<const hb_reading> readings, std::uint64_t token,
+                        const SourceTerms& terms, std::string& error) {
+  const std::lock_guard one_writer(write_mutex_);
+  const std::uint64_t position = log_.end();
+  try {
+    if (!log_.fits(readings.size())) log_.start_segment(position);
+    log_.append(position, source_id(source.name), readings);
+  } catch (const std::system_error& failure) {
+    error = failure.what();
+    return false;
+  }
+  // Still the only writer: a rewriting after a failed sync sees all that was written.
+  const std::lock_guard lock(mutex_);
+  source.last_token = token;
+  source.terms += terms;
+  appended_to(log_.end());
+  return true;
+}
+
+// The oldest segment goes, whoever still has to read it; what a sink has in hand stays its own to account for.
+bool DiskJournal::drop_oldest() {
+  const auto end = log_.oldest_end();
+  if (!end) return false;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& sink : sinks_) {
+      if (!sink->removed) sink->terms.dropped += sink->cursor.drop_before(*end);
+    }
+    for (auto& [name, files] : files_) {
+      if (!awake_[name]) files->asleep.drop_before(*end);
+    }
+  }
+  store_cursors(true);
+  try {
+    return log_.release(*end, true);
+  } catch (const std::system_error& failure) {
+    const std::lock_guard lock(mutex_);
+    note_failure(write_failure_, failure.what());
+    return false;
+  }
+}
+
+// ---- sinks -------------------------------------------------------------------------------------------------------
+
+void DiskJournal::load_cursors() {
+  for (const std::string& name : CursorFile::sinks_in(settings_.folder)) {
+    auto files = std::make_unique<SinkFiles>(CursorFile(*io_, settings_.folder, name));
+    const auto content = files->file.read();
+    if (!content) {
+      logger_.warn(kComponent, fmt::format("{} holds no cursor: sink {} begins with the oldest reading that is kept",
+                                           files->file.path().string(), name));
+      files->asleep = SinkCursor(log_.first());
+    } else if (log_.journal_id() != 0 && content->journal_id != log_.journal_id()) {
+      throw JournalError(
+          fmt::format("{} belongs to another journal than the segments beside it: put back the segments "
+                      "that it came with, or remove it to let sink {} begin anew",
+                      files->file.path().string(), name));
+    } else {
+      files->asleep = content->cursor;
+      log_.set_journal_id(content->journal_id);
+    }
+    std::uint64_t gone = 0;
+    clamp(name, files->asleep, gone);
+    files_.emplace(name, std::move(files));
+    awake_[name] = false;
+  }
+  store_cursors(true);
+}
+
+// The journal may end before a cursor, when power was lost before the end was synced, and begin behind it, when a file
+// is gone.
+void DiskJournal::clamp(const std::string& sink, SinkCursor& cursor, std::uint64_t& dropped) const {
+  std::vector<PositionSpan> backlog;
+  for (PositionSpan span : cursor.backlog()) {
+    span.end = std::min(span.end, appended_);
+    if (span.begin < span.end) backlog.push_back(span);
+  }
+  cursor = SinkCursor(std::min(cursor.live(), appended_), std::move(backlog));
+  dropped = cursor.drop_before(log_.first());
+  if (dropped == 0) return;
+  logger_.error(kComponent,
+                fmt::format("{} readings that sink {} had still to deliver are not in the journal any more: "
+                            "a segment file is gone",
+                            dropped, sink));
+}
+
+std::size_t DiskJournal::add_sink(const JournalSink& spec) {
+  {
+    const std::lock_guard files_lock(files_mutex_);
+    const std::lock_guard lock(mutex_);
+    if (!files_.contains(spec.name)) {
+      auto files = std::make_unique<SinkFiles>(CursorFile(*io_, settings_.folder, spec.name));
+      files->asleep = SinkCursor(spec.from_end ? appended_ : log_.first());
+      files_.emplace(spec.name, std::move(files));
+    }
+    SinkFiles& files = *files_.at(spec.name);
+    files.wanted.clear();
+    for (const std::string& name : spec.from) files.wanted.push_back(source_id(name));
+    files.reader = std::make_unique<SegmentReader>(*io_, log_);
+    awake_[spec.name] = true;
+  }
+  const std::size_t index = JournalCore::add_sink(spec);
+  store_cursors(true);
+  return index;
+}
+
+void DiskJournal::place(Sink& sink) {
+  sink.cursor = files_.at(sink.spec.name)->asleep;
+}
+
+void DiskJournal::remove_sink(std::size_t index, bool for_good) {
+  bool drained = false;
+  std::string name;
+  {
+    const std::lock_guard lock(mutex_);
+    const Sink& ending = sink(index);
+    name = ending.spec.name;
+    drained = ending.cursor.pending(appended_) == 0;
+    files_.at(name)->asleep = ending.cursor;
+    awake_[name] = false;
+  }
+  JournalCore::remove_sink(index, for_good);
+  store_cursors(true);
+  if (!drained || !for_good) return;
+  const std::lock_guard files_lock(files_mutex_);
+  const std::lock_guard lock(mutex_);
+  io_->remove(files_.at(name)->file.path());
+  files_.erase(name);
+  awake_.erase(name);
+}
+
+void DiskJournal::read(std::size_t index, std::size_t limit, JournalBatch& batch) {
+  batch.readings.clear();
+  batch.runs.clear();
+  batch.filtered = 0;
+  batch.damaged = 0;
+  PositionSpan span;
+  SinkFiles* files = nullptr;
+  const JournalSink* spec = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    Sink& reading = sink(index);
+    spec = &reading.spec;
+    files = files_.at(spec->name).get();
+    // A read that failed left them in hand.
+    span = reading.cursor.held().size() > 0 ? reading.cursor.held() : reading.cursor.take(limit, appended_);
+  }
+  files->reader->read(span, {[&](std::uint32_t source, std::span<const hb_reading> readings) {
+                               pick(*spec, source_wanted(files->wanted, source), source, readings, batch);
+                             },
+                             [&](const SegmentReader::Damage& damage) {
+                               batch.damaged += damage.readings;
+                               note_damage(damage);
+                             }});
+}
+
+void DiskJournal::note_damage(const SegmentReader::Damage& damage) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!damages_.emplace(std::pair(damage.sequence, damage.offset), damage.readings).second) return;
+  }
+  logger_.error(kComponent,
+                fmt::format("damaged: {} at byte {}: {} readings from position {} on are lost; what follows is read",
+                            damage.file.string(), damage.offset, damage.readings, damage.position));
+}
+
+void DiskJournal::commit(std::size_t index, const SinkTerms& terms) {
+  JournalCore::commit(index, terms);
+  const std::lock_guard files_lock(files_mutex_);
+  SinkCursor cursor;
+  SinkFiles* files = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    cursor = sink(index).cursor;
+    files = files_.at(sink(index).spec.name).get();
+  }
+  try {
+    files->file.write(log_.journal_id(), cursor);
+    const std::lock_guard lock(mutex_);
+    clear_failure(cursor_failure_);
+  } catch (const std::system_error& failure) {
+    note_cursor_failure(failure.what());
+  }
+}
+
+void DiskJournal::newest_first(std::size_t index) {
+  JournalCore::newest_first(index);
+}
+
+std::string DiskJournal::source_name(std::uint32_t source) const {
+  return log_.source_name(source);
+}
+
+void DiskJournal::store_cursors(bool durable) {
+  const std::lock_guard files_lock(files_mutex_);
+  std::map<std::string, SinkCursor> cursors;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, files] : files_) {
+      if (!awake_[name]) cursors[name] = files->asleep;
+    }
+    for (const auto& sink : sinks_) {
+      if (!sink->removed) cursors[sink->spec.name] = sink->cursor;
+    }
+  }
+  try {
+    for (const auto& [name, cursor] : cursors) {
+      CursorFile& file = files_.at(name)->file;
+      file.write(log_.journal_id(), cursor);
+      if (durable) file.sync();
+    }
+    const std::lock_guard lock(mutex_);
+    clear_failure(cursor_failure_);
+  } catch (const std::system_error& failure) {
+    note_cursor_failure(failure.what());
+  }
+}
+
+// Harmless to what is stored: after a crash some readings would be delivered again. Nothing is released meanwhile.
+void DiskJournal::note_cursor_failure(const std::string& error) {
+  const std::lock_guard lock(mutex_);
+  note_failure(cursor_failure_, error);
+}
+
+void DiskJournal::note_failure(std::string& failure, const std::string& error) {
+  const bool news = failure != error;
+  failure = error;
+  if (news) {
+    logger_.error(kComponent, error + "; trying again until it succeeds, sources wait and nothing is lost meanwhile");
+  }
+}
+
+void DiskJournal::clear_failure(std::string& failure) {
+  if (failure.empty()) return;
+  logger_.info(kComponent, "works again after: " + failure);
+  failure.clear();
+}
+
+std::uint64_t DiskJournal::done_by_all() const {
+  std::uint64_t done = JournalCore::done_by_all();
+  for (const auto& [name, files] : files_) {
+    if (const auto awake = awake_.find(name); awake == awake_.end() || !awake->second) {
+      done = std::min(done, files->asleep.done_to());
+    }
+  }
+  return done;
+}
+
+void DiskJournal::cursors_moved() {
+  const auto end = log_.oldest_end();
+  if (!end || *end > done_by_all()) return;
+  release_wanted_ = true;
+  sync_wake_.notify_one();
+}
+
+void DiskJournal::fill(Snapshot& view) const {
+  view.used_bytes = log_.used_bytes();
+  view.max_bytes = log_.max_bytes();
+  view.unsynced = appended_ - synced_;
+  view.damaged_frames = damages_.size();
+  for (const auto& [place, readings] : damages_) view.damaged_readings += readings;
+  for (const std::string* failure : {&write_failure_, &sync_failure_, &cursor_failure_}) {
+    if (view.failure.empty()) view.failure = *failure;
+  }
+  for (const auto& [name, files] : files_) {
+    if (!awake_.at(name)) view.kept_for.emplace_back(name, files->asleep.pending(appended_));
+  }
+}
+
+}  // namespace hbagent

@@ -1,0 +1,164 @@
+#include "journal/journal_core.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace hbagent {
+
+std::size_t JournalCore::add_source(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  auto added = std::make_unique<Source>();
+  added->name = name;
+  for (const auto& before : sources_) {
+    if (before->removed && before->name == name) added->terms += std::exchange(before->terms, {});
+  }
+  sources_.push_back(std::move(added));
+  return sources_.size() - 1;
+}
+
+void JournalCore::remove_source(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  source(index).removed = true;
+}
+
+std::size_t JournalCore::add_sink(const JournalSink& spec) {
+  const std::lock_guard lock(mutex_);
+  auto added = std::make_unique<Sink>();
+  added->spec = spec;
+  place(*added);
+  added->begin = added->cursor.done_to() - added->terms.dropped;
+  added->done_before = appended_ - added->begin - added->terms.dropped - added->cursor.pending(appended_);
+  sinks_.push_back(std::move(added));
+  return sinks_.size() - 1;
+}
+
+void JournalCore::remove_sink(std::size_t index, bool) {
+  {
+    const std::lock_guard lock(mutex_);
+    sink(index).removed = true;
+    cursors_moved();
+  }
+  has_room_.notify_all();
+}
+
+void JournalCore::account(std::size_t index, const SourceTerms& terms) {
+  const std::lock_guard lock(mutex_);
+  source(index).terms += terms;
+}
+
+std::uint64_t JournalCore::acked(std::size_t index) const {
+  const std::lock_guard lock(mutex_);
+  return source(index).acked;
+}
+
+void JournalCore::set_acked(Source& source, std::uint64_t token) {
+  if (token <= source.acked) return;
+  source.acked = token;
+  more_acked_.notify_all();
+}
+
+void JournalCore::wait_acked(std::size_t index, std::uint64_t token, Clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  const Source& waiting = source(index);
+  more_acked_.wait_until(lock, deadline, [&] { return waiting.released || waiting.acked >= token; });
+}
+
+void JournalCore::stop_source(std::size_t index) {
+  {
+    const std::lock_guard lock(mutex_);
+    source(index).stopped = true;
+  }
+  has_room_.notify_all();
+}
+
+void JournalCore::release_source(std::size_t index) {
+  {
+    const std::lock_guard lock(mutex_);
+    source(index).released = true;
+  }
+  more_acked_.notify_all();
+}
+
+void JournalCore::appended_to(std::uint64_t end) {
+  appended_ = end;
+  for (const auto& sink : sinks_) {
+    if (appended_ >= sink->wake_at) sink->wake.notify_one();
+  }
+}
+
+std::uint64_t JournalCore::wait(std::size_t index, std::uint64_t wanted, Clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  Sink& waiting = sink(index);
+  waiting.wake_at = waiting.cursor.live() + std::min(wanted, enough_);
+  waiting.wake.wait_until(lock, deadline, [&] {
+    return waiting.interrupted || appended_ >= waiting.wake_at || waiting.cursor.has_backlog() ||
+           (blocked_appenders_ > 0 && appended_ > waiting.cursor.live());
+  });
+  waiting.wake_at = ~std::uint64_t{0};
+  return waiting.cursor.available(appended_);
+}
+
+void JournalCore::commit(std::size_t index, const SinkTerms& terms) {
+  {
+    const std::lock_guard lock(mutex_);
+    Sink& committing = sink(index);
+    committing.terms += terms;
+    committing.cursor.commit();
+    cursors_moved();
+  }
+  has_room_.notify_all();
+}
+
+void JournalCore::newest_first(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  sink(index).cursor.skip_to(appended_);
+}
+
+void JournalCore::interrupt(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  sink(index).interrupted = true;
+  sink(index).wake.notify_all();
+}
+
+std::uint64_t JournalCore::done_by_all() const {
+  std::uint64_t oldest = appended_;
+  for (const auto& sink : sinks_) {
+    if (!sink->removed) oldest = std::min(oldest, sink->cursor.done_to());
+  }
+  return oldest;
+}
+
+Journal::Snapshot JournalCore::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  Snapshot view;
+  for (const auto& source : sources_) view.sources.push_back(source->terms);
+  for (const auto& sink : sinks_) {
+    view.sinks.push_back(sink->terms);
+    if (sink->removed) continue;
+    view.sinks.back().pending = sink->cursor.pending(appended_);
+    view.sinks.back().journaled = appended_ - sink->begin - sink->done_before;
+  }
+  fill(view);
+  return view;
+}
+
+void JournalCore::pick(const JournalSink& spec, bool source_wanted, std::uint32_t source,
+                       std::span<const hb_reading> readings, JournalBatch& batch) {
+  const std::size_t before = batch.readings.size();
+  if (source_wanted && spec.flags == 0) {
+    batch.readings.insert(batch.readings.end(), readings.begin(), readings.end());
+  } else if (source_wanted) {
+    std::copy_if(readings.begin(), readings.end(), std::back_inserter(batch.readings),
+                 [&](const hb_reading& reading) { return (reading.flags & spec.flags) != 0; });
+  }
+  const auto taken = static_cast<std::uint32_t>(batch.readings.size() - before);
+  batch.filtered += readings.size() - taken;
+  if (taken == 0) return;
+  if (!batch.runs.empty() && batch.runs.back().source == source) {
+    batch.runs.back().count += taken;
+  } else {
+    batch.runs.push_back({source, taken});
+  }
+}
+
+}  // namespace hbagent

@@ -1,0 +1,96 @@
+// What a journal in memory and one on disk share: the accounts, the cursors, and who waits for whom.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+
+#include "journal/journal.hpp"
+#include "journal/sink_cursor.hpp"
+
+namespace hbagent {
+
+class JournalCore : public Journal {
+ public:
+  std::size_t add_source(const std::string& name) override;
+  void remove_source(std::size_t source) override;
+  std::size_t add_sink(const JournalSink& sink) override;
+  void remove_sink(std::size_t sink, bool for_good) override;
+  void account(std::size_t source, const SourceTerms& terms) override;
+  std::uint64_t acked(std::size_t source) const override;
+  void wait_acked(std::size_t source, std::uint64_t token, Clock::time_point deadline) override;
+  void stop_source(std::size_t source) override;
+  void release_source(std::size_t source) override;
+  std::uint64_t wait(std::size_t sink, std::uint64_t wanted, Clock::time_point deadline) override;
+  void commit(std::size_t sink, const SinkTerms& terms) override;
+  void newest_first(std::size_t sink) override;
+  void interrupt(std::size_t sink) override;
+  Snapshot snapshot() const override;
+
+ protected:
+  struct Source {
+    std::string name;
+    SourceTerms terms;
+    std::uint64_t acked = 0;
+    std::uint64_t last_token = 0;  // of its last complete emit
+    bool stopped = false;
+    bool released = false;
+    bool removed = false;
+  };
+  struct Sink {
+    JournalSink spec;
+    SinkTerms terms;
+    SinkCursor cursor;
+    std::uint64_t begin = 0;        // everything before it was no business of this run
+    std::uint64_t done_before = 0;  // of what lies behind `begin`, done in an earlier run
+    std::uint64_t wake_at = ~std::uint64_t{0};
+    bool interrupted = false;
+    bool removed = false;
+    std::condition_variable wake;
+  };
+
+  // All of them are called with mutex_ held.
+  // Sets the cursor of a new sink, and `dropped` where readings are gone that it had still to read.
+  virtual void place(Sink& sink) = 0;
+  virtual void cursors_moved() = 0;             // some sink is done with more than before
+  virtual void fill(Snapshot& view) const = 0;  // what the journal itself has to say
+
+  Source& source(std::size_t index) const { return *sources_[index]; }
+  Sink& sink(std::size_t index) const { return *sinks_[index]; }
+  virtual std::uint64_t done_by_all() const;
+  void set_acked(Source& source, std::uint64_t token);
+  void appended_to(std::uint64_t end);  // wakes the sinks that wait for it
+  // Waits until `room` holds or the source is stopped: false. Sinks take what there is meanwhile.
+  template <class Room>
+  bool wait_for_room(std::unique_lock<std::mutex>& lock, const Source& source, Room room);
+  // Copies what the sink wants out of readings of one source; counts the others as filtered.
+  static void pick(const JournalSink& spec, bool source_wanted, std::uint32_t source,
+                   std::span<const hb_reading> readings, JournalBatch& batch);
+
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Source>> sources_;
+  std::vector<std::unique_ptr<Sink>> sinks_;
+  std::uint64_t appended_ = 0;
+  std::condition_variable has_room_;
+  std::size_t blocked_appenders_ = 0;
+  // A sink that waits for more is woken at this: before a journal that drops the oldest would have to.
+  std::uint64_t enough_ = ~std::uint64_t{0};
+
+ private:
+  std::condition_variable more_acked_;
+};
+
+template <class Room>
+bool JournalCore::wait_for_room(std::unique_lock<std::mutex>& lock, const Source& source, Room room) {
+  if (!room() && !source.stopped) {
+    // No fuller batch will come: whoever waits for one takes what there is.
+    ++blocked_appenders_;
+    for (const auto& sink : sinks_) sink->wake.notify_one();
+    has_room_.wait(lock, [&] { return source.stopped || room(); });
+    --blocked_appenders_;
+  }
+  return !source.stopped;
+}
+
+}  // namespace hbagent

@@ -1,0 +1,74 @@
+#include "journal/segment_folder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "journal/segment_log.hpp"
+
+namespace hbagent {
+
+SegmentFolder list_segments(const std::filesystem::path& folder) {
+  SegmentFolder found;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!entry.is_regular_file()) continue;
+    if (const auto segment = parse_file_name(name)) {
+      found.segments.push_back({*segment, entry.file_size()});
+    } else if (name.starts_with(kSpareFile)) {
+      found.spares.push_back(entry.path());
+    } else if (name.starts_with(kRewriteFile)) {
+      found.leftovers.push_back(entry.path());
+    }
+  }
+  std::sort(found.segments.begin(), found.segments.end(),
+            [](const auto& a, const auto& b) { return a.name.sequence < b.name.sequence; });
+  return found;
+}
+
+void check_complete(const SegmentFolder& found, const std::filesystem::path& folder) {
+  for (std::size_t i = 1; i < found.segments.size(); ++i) {
+    const SegmentName& before = found.segments[i - 1].name;
+    const SegmentName& here = found.segments[i].name;
+    if (here.sequence == before.sequence + 1) continue;
+    throw JournalError(fmt::format(
+        "the journal in {} lacks segment {}, between {} and {}: put the file back, or, if it is gone for good, let "
+        "\"hbagent journal repair\" count its readings as lost",
+        folder.string(), before.sequence + 1, file_name(before), file_name(here)));
+  }
+}
+
+std::optional<SegmentHeader> read_header(FileIo& io, int fd, const std::filesystem::path& file) {
+  for (const std::uint64_t offset : {std::uint64_t{0}, kHeaderCopy}) {
+    SegmentHeader header{};
+    if (io.read(fd, &header, sizeof header, offset, file) < sizeof header) continue;
+    if (check(header) != HeaderState::damaged) return header;
+  }
+  return std::nullopt;
+}
+
+std::uint64_t check_headers(FileIo& io, const SegmentFolder& found, const std::filesystem::path& folder) {
+  std::uint64_t id = 0;
+  for (const auto* segment : {&found.segments.front(), &found.segments.back()}) {
+    const auto path = folder / file_name(segment->name);
+    const UniqueFd fd = io.open(path, false);
+    const auto header = read_header(io, fd.get(), path);
+    if (!header) continue;
+    if (check(*header) == HeaderState::another_version) {
+      throw JournalError(
+          fmt::format("{} is of version {} of the journal's format, which this hbagent does not read: "
+                      "start the version that wrote it, or move the folder away to begin anew",
+                      path.string(), header->version));
+    }
+    if (id != 0 && header->journal_id != id) {
+      throw JournalError(
+          fmt::format("{} belongs to another journal than the other segments in its folder: move it "
+                      "where it came from",
+                      path.string()));
+    }
+    id = header->journal_id;
+  }
+  return id;
+}
+
+}  // namespace hbagent

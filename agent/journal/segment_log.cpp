@@ -1,0 +1,329 @@
+#include "journal/segment_log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <system_error>
+
+#include "journal/frame_scanner.hpp"
+
+namespace hbagent {
+namespace {
+
+constexpr std::size_t kMaxSpares = 2;
+
+std::int64_t wall_clock_us() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+std::uint64_t frames_size(std::size_t readings) {
+  const std::size_t frames = (readings + kFrameReadings - 1) / kFrameReadings;
+  return frames * sizeof(FrameHeader) + readings * sizeof(hb_reading);
+}
+
+std::uint64_t names_size(std::span<const std::string> names) {
+  return sizeof(FrameHeader) + padded(encode_names(names).size());
+}
+
+}  // namespace
+
+// ---- appending ---------------------------------------------------------------------------------------------------
+
+void SegmentLog::add_source(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  for (const std::string& known : names_) {
+    if (known == name) return;
+    if (hbagent::source_id(known) == hbagent::source_id(name)) {
+      throw JournalError(
+          fmt::format("the journal cannot tell the source names \"{}\" and \"{}\" apart; rename one", known, name));
+    }
+  }
+  names_.push_back(name);
+  if (encode_names(names_).size() <= kMaxPayload) return;
+  names_.pop_back();
+  throw JournalError(
+      fmt::format("the journal in {} has seen too many different source names; stop the agent when it is "
+                  "drained, and remove the folder",
+                  settings_.folder.string()));
+}
+
+std::string SegmentLog::source_name(std::uint32_t id) const {
+  const std::lock_guard lock(mutex_);
+  for (const std::string& name : names_) {
+    if (hbagent::source_id(name) == id) return name;
+  }
+  return fmt::format("source {:08x}", id);
+}
+
+bool SegmentLog::fits(std::size_t readings) const {
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t names = names_written_ < names_.size() ? names_size(names_) : 0;
+  return segments_.back()->written + names + frames_size(readings) <= settings_.segment_size;
+}
+
+bool SegmentLog::may_grow() const {
+  return used_bytes() + settings_.segment_size <= max_bytes();
+}
+
+SegmentLog::File SegmentLog::make_file(const SegmentName& name, const std::filesystem::path& path) {
+  auto file = std::make_shared<SegmentFile>();
+  file->name = name;
+  file->path = path;
+  std::filesystem::path spare;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!spares_.empty()) spare = spares_.back();
+  }
+  const bool recycled = !spare.empty();
+  file->fd = io_.open(recycled ? spare : file->path, !recycled);
+  try {
+    if (!recycled) io_.allocate(file->fd.get(), settings_.segment_size, file->path);
+    SegmentHeader header = make_segment_header(journal_id_, name, wall_clock_us());
+    const iovec part{&header, sizeof header};
+    io_.write(file->fd.get(), {&part, 1}, 0, file->path);
+    io_.write(file->fd.get(), {&part, 1}, kHeaderCopy, file->path);
+    if (recycled) io_.rename(spare, file->path);
+  } catch (const std::system_error&) {
+    if (!recycled) io_.remove(file->path);
+    throw;
+  }
+  file->written = kHeaderBlock;
+  const std::lock_guard lock(mutex_);
+  if (recycled) spares_.pop_back();
+  folder_unsynced_ = true;
+  return file;
+}
+
+void SegmentLog::publish(const File& file) {
+  const std::lock_guard lock(mutex_);
+  if (!segments_.empty()) segments_.back()->sealed = true;
+  segments_.push_back(file);
+  unsynced_.push_back(file);
+}
+
+void SegmentLog::start_segment(std::uint64_t position) {
+  std::uint64_t sequence = 1;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!segments_.empty()) sequence = segments_.back()->name.sequence + 1;
+  }
+  publish(make_file({sequence, position}, path_of({sequence, position})));
+  names_written_ = 0;
+}
+
+void SegmentLog::append(std::uint64_t position, std::uint32_t source, std::span<const hb_reading> readings) {
+  SegmentFile* file = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    file = segments_.back().get();
+  }
+  append_to(*file, position, source, readings, names_written_);
+  end_ = position + readings.size();
+}
+
+void SegmentLog::append_to(SegmentFile& file, std::uint64_t position, std::uint32_t source,
+                           std::span<const hb_reading> readings, std::size_t& names_written) {
+  const std::uint32_t seed = frame_seed(file.name.sequence);
+  const std::int64_t now = wall_clock_us();
+  std::vector<iovec> parts;
+  std::string names;
+  FrameHeader names_header{};
+  std::size_t names_count = names_written;
+  {
+    const std::lock_guard lock(mutex_);
+    names_count = names_.size();
+    if (names_written < names_count) names = encode_names(names_);
+  }
+  std::uint64_t bytes = 0;
+  if (names_written < names_count) {
+    names_header = make_names_frame(seed, position, names, now);
+    names.resize(padded(names.size()));
+    parts.push_back({&names_header, sizeof names_header});
+    parts.push_back({names.data(), names.size()});
+    bytes += frame_size(names_header);
+  }
+  const std::size_t frames = (readings.size() + kFrameReadings - 1) / kFrameReadings;
+  std::vector<FrameHeader> headers;
+  headers.reserve(frames);
+  for (std::size_t at = 0; at < readings.size(); at += kFrameReadings) {
+    const auto part = readings.subspan(at, std::min<std::size_t>(kFrameReadings, readings.size() - at));
+    headers.push_back(make_readings_frame(seed, position + at, source, part, now));
+    parts.push_back({&headers.back(), sizeof(FrameHeader)});
+    // pwritev does not write to what it is given.
+    parts.push_back({const_cast<hb_reading*>(part.data()), part.size_bytes()});
+    bytes += frame_size(headers.back());
+  }
+  if (bytes == 0) return;
+  io_.write(file.fd.get(), parts, file.written, file.path);
+  file.written += bytes;
+  names_written = names_count;
+}
+
+// ---- making durable ----------------------------------------------------------------------------------------------
+
+void SegmentLog::sync() {
+  struct Item {
+    File file;
+    bool sealed;  // before the sync: then it is durable for good
+  };
+  std::vector<Item> items;
+  bool folder = false;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const File& file : unsynced_) items.push_back({file, file->sealed});
+    folder = std::exchange(folder_unsynced_, false);
+  }
+  try {
+    for (const Item& item : items) io_.sync(item.file->fd.get(), item.file->path);
+    if (folder) io_.sync_folder(settings_.folder);
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    folder_unsynced_ = folder_unsynced_ || folder;
+    throw;
+  }
+  const std::lock_guard lock(mutex_);
+  for (const Item& item : items) {
+    if (!item.sealed) continue;
+    std::erase(unsynced_, item.file);
+    item.file->fd = UniqueFd();
+  }
+}
+
+std::uint64_t SegmentLog::rewrite(std::uint64_t from, std::uint64_t to) {
+  std::deque<File> old;
+  {
+    const std::lock_guard lock(mutex_);
+    old = segments_;
+  }
+  std::vector<File> made;
+  std::uint64_t lost = 0;
+  std::uint64_t sequence = old.back()->name.sequence;
+  std::size_t names_written = 0;
+  // Under their own names they would supersede the old ones, so they get those when they are complete.
+  const auto next_file = [&](std::uint64_t position) {
+    const SegmentName name{++sequence, position};
+    made.push_back(make_file(name, settings_.folder / (std::string(kRewriteFile) + file_name(name))));
+    names_written = 0;
+  };
+  try {
+    next_file(from);
+    std::uint64_t expected = from;
+    for (std::size_t i = 0; i < old.size() && expected < to; ++i) {
+      std::uint64_t end = to;
+      for (std::size_t later = i + 1; later < old.size(); ++later) end = std::min(end, old[later]->name.first);
+      if (end <= expected || !old[i]->fd) continue;
+      FrameScanner scanner(io_, old[i]->fd.get(), old[i]->path, old[i]->name.sequence,
+                           {kHeaderBlock, old[i]->name.first}, old[i]->written);
+      for (auto kind = scanner.next(); kind != FrameScanner::Kind::end; kind = scanner.next()) {
+        const FrameHeader& header = scanner.header();
+        if (kind == FrameScanner::Kind::damaged || header.count == 0 || header.position < expected) continue;
+        if (header.position >= end) break;
+        if (made.back()->written + sizeof(FrameHeader) + kMaxPayload + frame_size(header) > settings_.segment_size) {
+          made.back()->sealed = true;
+          next_file(header.position);
+        }
+        lost += header.position - expected;
+        append_to(*made.back(), header.position, header.source, {scanner.readings(), header.count}, names_written);
+        expected = header.position + header.count;
+      }
+    }
+    lost += to - expected;
+    for (const File& file : made) io_.sync(file->fd.get(), file->path);
+    // The newest first: each is complete for what it supersedes.
+    for (auto file = made.rbegin(); file != made.rend(); ++file) {
+      io_.rename((*file)->path, path_of((*file)->name));
+      (*file)->path = path_of((*file)->name);
+    }
+    io_.sync_folder(settings_.folder);
+  } catch (...) {
+    for (const File& file : made) {
+      std::error_code ignored;  // the next try, or the next start, removes it
+      std::filesystem::remove(file->path, ignored);
+    }
+    throw;
+  }
+  // What is superseded stays until its turn to be released comes: the sequence has no gaps.
+  const std::lock_guard lock(mutex_);
+  for (const File& file : unsynced_) file->fd = UniqueFd();
+  for (const File& file : segments_) file->sealed = true;
+  for (const File& file : made) segments_.push_back(file);
+  unsynced_.assign(1, segments_.back());
+  names_written_ = names_written;
+  end_ = to;
+  return lost;
+}
+
+// ---- finding and releasing ---------------------------------------------------------------------------------------
+
+std::uint64_t SegmentLog::end_of(std::size_t index) const {
+  std::uint64_t end = ~std::uint64_t{0};
+  for (std::size_t later = index + 1; later < segments_.size(); ++later) {
+    end = std::min(end, segments_[later]->name.first);
+  }
+  return end;
+}
+
+std::optional<SegmentView> SegmentLog::find(std::uint64_t position) const {
+  const std::lock_guard lock(mutex_);
+  // The newest one that begins at or before it: older ones reach up to where that begins.
+  for (std::size_t i = segments_.size(); i-- > 0;) {
+    const SegmentFile& file = *segments_[i];
+    if (file.name.first <= position) return SegmentView{file.name, file.path, file.written, end_of(i)};
+  }
+  return std::nullopt;
+}
+
+bool SegmentLog::release(std::uint64_t position, bool keep_files) {
+  for (bool any = false;; any = true) {
+    File oldest;
+    bool recycle = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (segments_.size() < 2 || end_of(0) > position) return any;
+      oldest = segments_.front();
+      std::error_code error;
+      recycle = !keep_files && spares_.size() < kMaxSpares &&
+                std::filesystem::file_size(oldest->path, error) == settings_.segment_size && !error;
+    }
+    const auto spare = settings_.folder / fmt::format("{}{:012}", kSpareFile, oldest->name.sequence);
+    if (recycle) {
+      io_.rename(oldest->path, spare);
+    } else {
+      io_.remove(oldest->path);
+    }
+    const std::lock_guard lock(mutex_);
+    if (recycle) spares_.push_back(spare);
+    std::erase(unsynced_, oldest);
+    segments_.pop_front();
+  }
+}
+
+std::uint64_t SegmentLog::first() const {
+  const std::lock_guard lock(mutex_);
+  return segments_.front()->name.first;
+}
+
+std::optional<std::uint64_t> SegmentLog::oldest_end() const {
+  const std::lock_guard lock(mutex_);
+  if (segments_.size() < 2) return std::nullopt;
+  return end_of(0);
+}
+
+std::uint64_t SegmentLog::used_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return segments_.size() * settings_.segment_size;
+}
+
+std::vector<SegmentView> SegmentLog::segments() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<SegmentView> views;
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    views.push_back({segments_[i]->name, segments_[i]->path, segments_[i]->written, end_of(i)});
+  }
+  return views;
+}
+
+}  // namespace hbagent

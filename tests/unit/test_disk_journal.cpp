@@ -1,0 +1,548 @@
+// The journal on disk: what it promises through ends of every kind.
+#include <hbagent/testing.hpp>
+
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "fault_file_io.hpp"
+#include "journal/disk_journal.hpp"
+#include "journal/segment_folder.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace hbagent;  // NOLINT(google-build-using-namespace): the subject of every line here
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Logger& quiet() {
+  static Logger logger(LogFormat::text, static_cast<LogLevel>(static_cast<int>(LogLevel::error) + 1));
+  return logger;
+}
+
+constexpr std::uint64_t kSegment = 1 << 20;  // of a journal of up to 16 MiB
+
+DiskJournal::Settings in(const fs::path& folder, std::uint64_t max_bytes = 16 << 20) {
+  return {folder, max_bytes, false, std::chrono::milliseconds(1)};
+}
+
+// Readings whose time is their serial number.
+std::vector<hb_reading> numbered(std::uint64_t& next, std::size_t count, std::uint16_t flags = 0) {
+  std::vector<hb_reading> readings;
+  for (std::size_t i = 0; i < count; ++i) {
+    readings.push_back(
+        hb::testing::make_reading("c" + std::to_string(next % 7), static_cast<std::int64_t>(next), 60, flags));
+    ++next;
+  }
+  return readings;
+}
+
+AppendResult append(Journal& journal, std::size_t source, const std::vector<hb_reading>& readings,
+                    std::uint64_t token) {
+  SourceTerms terms;
+  terms.received = readings.size();
+  return journal.append(source, readings, token, terms);
+}
+
+void commit(Journal& journal, std::size_t sink, const JournalBatch& batch) {
+  SinkTerms terms;
+  terms.delivered = batch.readings.size();
+  terms.filtered = batch.filtered;
+  terms.dropped = batch.damaged;
+  journal.commit(sink, terms);
+}
+
+// Everything that waits for the sink, as serial numbers; committed unless asked not to.
+std::vector<std::int64_t> drain(Journal& journal, std::size_t sink, std::size_t limit = 3000) {
+  std::vector<std::int64_t> all;
+  JournalBatch batch;
+  while (journal.wait(sink, 1, Journal::Clock::now()) > 0) {
+    journal.read(sink, limit, batch);
+    for (const hb_reading& reading : batch.readings) all.push_back(reading.time_us);
+    commit(journal, sink, batch);
+  }
+  return all;
+}
+
+std::vector<std::int64_t> from_to(std::int64_t from, std::int64_t to) {
+  std::vector<std::int64_t> all;
+  for (; from < to; ++from) all.push_back(from);
+  return all;
+}
+
+struct Opened {
+  explicit Opened(const DiskJournal::Settings& settings, std::unique_ptr<FileIo> io = make_posix_file_io())
+      : journal(std::move(io), settings, quiet()),
+        source(journal.add_source("s")),
+        sink(journal.add_sink({"one", {}, 0, false})) {}
+  DiskJournal journal;
+  std::size_t source, sink;
+};
+
+// The folder as it is at this moment: what a process that is killed now would leave behind.
+struct Snapshot {
+  explicit Snapshot(const fs::path& folder) { fs::copy(folder, copy.path(), fs::copy_options::recursive); }
+  TemporaryFolder copy;
+};
+
+void wait_synced(const Journal& journal) {
+  const auto deadline = Journal::Clock::now() + std::chrono::seconds(30);
+  while (journal.snapshot().unsynced > 0) {
+    if (Journal::Clock::now() > deadline) FAIL("not synced within 30 s");
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("what append has returned for survives the end of the process") {
+  TemporaryFolder folder;
+  auto settings = in(folder.path());
+  settings.sync_interval = std::chrono::seconds(10);  // nothing here waits for a sync
+  Opened first(settings);
+  std::uint64_t next = 0;
+  append(first.journal, first.source, numbered(next, 1), 1);
+  append(first.journal, first.source, numbered(next, 2500), 2);
+  JournalBatch batch;
+  first.journal.read(first.sink, 100, batch);
+  commit(first.journal, first.sink, batch);
+  first.journal.read(first.sink, 100, batch);  // in hand, not committed
+
+  const Snapshot killed(folder.path());
+  Opened second(in(killed.copy.path()));
+  const auto view = second.journal.snapshot();
+  CHECK(view.sinks[0].pending == 2401);
+  CHECK(view.sinks[0].journaled == 2401);
+  CHECK(drain(second.journal, second.sink) == from_to(100, 2501));
+  append(second.journal, second.source, numbered(next, 3), 1);
+  CHECK(drain(second.journal, second.sink) == from_to(2501, 2504));
+  CHECK(second.journal.snapshot().sinks[0].balanced());
+}
+
+TEST_CASE("a token is acked when it is synced, whatever the sinks do") {
+  TemporaryFolder folder;
+  Opened made(in(folder.path()));
+  std::uint64_t next = 0;
+  append(made.journal, made.source, numbered(next, 10), 5);
+  made.journal.wait_acked(made.source, 5, Journal::Clock::now() + std::chrono::seconds(30));
+  CHECK(made.journal.acked(made.source) == 5);
+  append(made.journal, made.source, {}, 6);
+  made.journal.wait_acked(made.source, 6, Journal::Clock::now() + std::chrono::seconds(30));
+  CHECK(made.journal.acked(made.source) == 6);
+  CHECK(made.journal.snapshot().sinks[0].pending == 10);
+}
+
+TEST_CASE("with sync_interval 0 append returns when its readings are durable") {
+  TemporaryFolder folder;
+  auto settings = in(folder.path());
+  settings.sync_interval = std::chrono::microseconds(0);
+  Opened made(settings);
+  std::uint64_t next = 0;
+  for (std::uint64_t token = 1; token < 20; ++token) {
+    append(made.journal, made.source, numbered(next, token), token);
+    CHECK(made.journal.snapshot().unsynced == 0);
+    CHECK(made.journal.acked(made.source) == token);
+  }
+}
+
+TEST_CASE("segments that every sink has passed are used again, and the bound holds") {
+  TemporaryFolder folder;
+  Opened made(in(folder.path(), 4 * kSegment));
+  std::uint64_t next = 0;
+  std::int64_t seen = 0;
+  for (std::uint64_t token = 1; token <= 200; ++token) {
+    REQUIRE(append(made.journal, made.source, numbered(next, 1000), token) == AppendResult::appended);
+    for (const std::int64_t each : drain(made.journal, made.sink)) REQUIRE(each == seen++);
+    REQUIRE(made.journal.snapshot().used_bytes <= 4 * kSegment);
+  }
+  CHECK(seen == 200'000);
+  std::uintmax_t on_disk = 0;
+  for (const auto& entry : fs::directory_iterator(folder.path())) on_disk += entry.file_size();
+  CHECK(on_disk <= 4 * kSegment + 2 * 8192);
+}
+
+TEST_CASE("a full journal on disk blocks its source until the slowest sink has made room") {
+  TemporaryFolder folder;
+  Opened made(in(folder.path(), 2 * kSegment));
+  const std::size_t slow = made.journal.add_sink({"slow", {}, 0, false});
+  std::uint64_t next = 0;
+  std::thread appender([&] {
+    for (std::uint64_t token = 1; token <= 60; ++token) append(made.journal, made.source, numbered(next, 1000), token);
+  });
+  std::int64_t fast_seen = 0, slow_seen = 0;
+  JournalBatch batch;
+  while (slow_seen < 60'000) {
+    for (const std::int64_t each : drain(made.journal, made.sink)) REQUIRE(each == fast_seen++);
+    made.journal.wait(slow, 1, Journal::Clock::time_point::max());
+    made.journal.read(slow, 700, batch);
+    for (const hb_reading& reading : batch.readings) REQUIRE(reading.time_us == slow_seen++);
+    commit(made.journal, slow, batch);
+    REQUIRE(made.journal.snapshot().used_bytes <= 2 * kSegment);
+  }
+  appender.join();
+  CHECK(drain(made.journal, made.sink).size() + static_cast<std::size_t>(fast_seen) == 60'000);
+}
+
+TEST_CASE("drop_oldest on disk drops whole segments, counts them for each sink, and remembers it") {
+  TemporaryFolder folder;
+  auto settings = in(folder.path(), 3 * kSegment);
+  settings.drop_oldest = true;
+  std::uint64_t next = 0;
+  std::uint64_t dropped = 0;
+  {
+    Opened made(settings);
+    const std::size_t other = made.journal.add_sink({"other", {}, 0, false});
+    for (std::uint64_t token = 1; token <= 100; ++token) {
+      REQUIRE(append(made.journal, made.source, numbered(next, 1000), token) == AppendResult::appended);
+      if (token == 5) drain(made.journal, other);
+    }
+    const auto view = made.journal.snapshot();
+    dropped = view.sinks[0].dropped;
+    CHECK(dropped > 50'000);
+    CHECK(view.sinks[1].dropped == dropped - 5000);
+    for (const auto& sink : view.sinks) CHECK(sink.balanced());
+    CHECK(view.used_bytes <= view.max_bytes);
+  }
+  Opened again(settings);
+  CHECK(again.journal.snapshot().sinks[0].dropped == 0);
+  CHECK(drain(again.journal, again.sink) == from_to(static_cast<std::int64_t>(dropped), 100'000));
+}
+
+TEST_CASE("a new sink begins with the oldest reading that is kept, or at the end") {
+  TemporaryFolder folder;
+  Opened made(in(folder.path()));
+  std::uint64_t next = 0;
+  append(made.journal, made.source, numbered(next, 10), 1);
+  const std::size_t earliest = made.journal.add_sink({"earliest", {}, 0, false});
+  const std::size_t latest = made.journal.add_sink({"latest", {}, 0, true});
+  append(made.journal, made.source, numbered(next, 10), 2);
+  CHECK(drain(made.journal, earliest) == from_to(0, 20));
+  CHECK(drain(made.journal, latest) == from_to(10, 20));
+}
+
+TEST_CASE("a sink that the configuration lost keeps its place, and what it has still to deliver") {
+  TemporaryFolder folder;
+  std::uint64_t next = 0;
+  {
+    Opened made(in(folder.path(), 4 * kSegment));
+    const std::size_t gone = made.journal.add_sink({"gone", {}, 0, false});
+    append(made.journal, made.source, numbered(next, 10), 1);
+    JournalBatch batch;
+    made.journal.read(gone, 4, batch);
+    commit(made.journal, gone, batch);
+  }
+  {
+    Opened made(in(folder.path(), 4 * kSegment));
+    const auto kept = made.journal.snapshot().kept_for;
+    REQUIRE(kept.size() == 1);
+    CHECK(kept[0] == std::pair<std::string, std::uint64_t>("gone", 6));
+    append(made.journal, made.source, numbered(next, 1000), 1);
+    CHECK(drain(made.journal, made.sink).size() == 1010);
+  }
+  Opened made(in(folder.path(), 4 * kSegment));
+  const std::size_t back = made.journal.add_sink({"gone", {}, 0, false});
+  CHECK(drain(made.journal, back) == from_to(4, 1010));
+}
+
+TEST_CASE("from and where leave readings out also after a restart, by the names of their sources") {
+  TemporaryFolder folder;
+  std::uint64_t next = 0;
+  {
+    Opened made(in(folder.path()));
+    const std::size_t other = made.journal.add_source("other");
+    append(made.journal, made.source, numbered(next, 3), 1);
+    append(made.journal, other, numbered(next, 3, HB_FLAG_HIGH), 1);
+  }
+  DiskJournal journal(make_posix_file_io(), in(folder.path()), quiet());
+  const std::size_t from = journal.add_sink({"from", {"other"}, 0, false});
+  const std::size_t where = journal.add_sink({"where", {"s", "other"}, HB_FLAG_HIGH, false});
+  JournalBatch batch;
+  journal.read(from, 100, batch);
+  CHECK(batch.readings.size() == 3);
+  CHECK(batch.filtered == 3);
+  CHECK(journal.source_name(batch.source_of(0)) == "other");
+  journal.read(where, 100, batch);
+  CHECK(batch.readings.size() == 3);
+}
+
+TEST_CASE("a second process may not use the journal") {
+  TemporaryFolder folder;
+  const Opened made(in(folder.path()));
+  CHECK_THROWS_AS(DiskJournal(make_posix_file_io(), in(folder.path()), quiet()), JournalError);
+}
+
+TEST_CASE("newest_first serves what comes next, and what waited behind it, each once") {
+  TemporaryFolder folder;
+  Opened made(in(folder.path()));
+  std::uint64_t next = 0;
+  append(made.journal, made.source, numbered(next, 1000), 1);
+  made.journal.newest_first(made.sink);
+  append(made.journal, made.source, numbered(next, 10), 2);
+  JournalBatch batch;
+  made.journal.read(made.sink, 100, batch);
+  CHECK(batch.readings.front().time_us == 1000);
+  commit(made.journal, made.sink, batch);
+  made.journal.read(made.sink, 100, batch);
+  CHECK(batch.readings.front().time_us == 0);
+  CHECK(made.journal.snapshot().sinks[0].pending == 1000);
+  commit(made.journal, made.sink, batch);
+
+  // The end of the process forgets nothing of it.
+  const Snapshot killed(folder.path());
+  Opened second(in(killed.copy.path()));
+  CHECK(second.journal.snapshot().sinks[0].pending == 900);
+  append(second.journal, second.source, numbered(next, 1), 1);
+  auto rest = drain(second.journal, second.sink);
+  CHECK(rest.front() == 1010);
+  std::sort(rest.begin(), rest.end());
+  auto expected = from_to(100, 1000);
+  expected.push_back(1010);
+  CHECK(rest == expected);
+  CHECK(second.journal.snapshot().sinks[0].balanced());
+}
+
+TEST_CASE("sources and sinks on their own threads lose and double nothing on disk") {
+  TemporaryFolder folder;
+  DiskJournal journal(make_posix_file_io(), in(folder.path(), 2 * kSegment), quiet());
+  constexpr std::size_t kEach = 60'000;
+  std::vector<std::thread> threads;
+  for (std::size_t source = 0; source < 3; ++source) journal.add_source(std::to_string(source));
+  for (std::size_t sink = 0; sink < 2; ++sink) journal.add_sink({"sink" + std::to_string(sink), {}, 0, false});
+  for (std::size_t source = 0; source < 3; ++source) {
+    threads.emplace_back([&, source] {
+      std::mt19937 random(static_cast<unsigned>(source));
+      std::uint64_t next = 0, token = 0;
+      while (next < kEach) {
+        const std::size_t count = std::min<std::size_t>(1 + random() % 700, kEach - next);
+        append(journal, source, numbered(next, count), ++token);
+        if (journal.acked(source) > token) FAIL("acked what was never emitted");
+      }
+    });
+  }
+  std::atomic<bool> in_order = true;
+  for (std::size_t sink = 0; sink < 2; ++sink) {
+    threads.emplace_back([&, sink] {
+      std::map<std::string, std::int64_t> expected;
+      JournalBatch batch;
+      for (std::size_t seen = 0; seen < 3 * kEach;) {
+        journal.wait(sink, 1000, Journal::Clock::now() + std::chrono::milliseconds(1));
+        journal.read(sink, 5000, batch);
+        for (std::size_t i = 0; i < batch.readings.size(); ++i) {
+          if (batch.readings[i].time_us != expected[journal.source_name(batch.source_of(i))]++) in_order = false;
+        }
+        seen += batch.readings.size() + batch.damaged;
+        commit(journal, sink, batch);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(in_order);
+  const auto view = journal.snapshot();
+  for (const auto& sink : view.sinks) CHECK(sink.delivered == 3 * kEach);
+  for (const auto& source : view.sources) CHECK(source.balanced());
+  CHECK(view.damaged_readings == 0);
+}
+
+// ---- damage ------------------------------------------------------------------------------------------------------
+
+TEST_CASE("opening reads no more of a journal of 10 GiB than of a small one") {
+  TemporaryFolder folder;
+  std::uint64_t next = 0;
+  {
+    auto settings = in(folder.path(), std::uint64_t{20} << 30);
+    settings.sync_interval = std::chrono::seconds(10);
+    Opened made(settings);
+    append(made.journal, made.source, numbered(next, 1000), 1);
+  }
+  // What 640 segments look like to a start: their names, their sizes, and headers.
+  fs::path newest;
+  for (const auto& entry : fs::directory_iterator(folder.path())) {
+    if (entry.path().extension() == ".segment") newest = entry.path();
+  }
+  const auto header_of = [&](std::uint64_t sequence, std::uint64_t first, std::uint64_t id) {
+    return make_segment_header(id, {sequence, first}, 0);
+  };
+  auto io = make_posix_file_io();
+  const std::uint64_t id = read_header(*io, io->open(newest, false).get(), newest)->journal_id;
+  std::uint64_t first = 1000;
+  for (std::uint64_t sequence = 2; sequence <= 640; ++sequence, first += 200'000) {
+    const auto path = folder.path() / file_name({sequence, first});
+    const UniqueFd fd = io->open(path, true);
+    io->allocate(fd.get(), 16 << 20, path);
+    SegmentHeader header = header_of(sequence, first, id);
+    const iovec part{&header, sizeof header};
+    io->write(fd.get(), {&part, 1}, 0, path);
+  }
+  auto faults = std::make_shared<FileFaults>();
+  Opened made(in(folder.path(), std::uint64_t{20} << 30), faulty_file_io(faults));
+  append(made.journal, made.source, numbered(next, 1), 1);
+  CHECK(made.journal.snapshot().used_bytes == std::uint64_t{640} * (16 << 20));
+  CHECK(faults->read_bytes() < 3 * (16 << 20));  // the newest segment, for its names and its end
+}
+
+TEST_CASE("every single-bit flip and every truncation opens, and costs at most the frame that it hits") {
+  TemporaryFolder folder;
+  std::uint64_t next = 0;
+  std::string content;
+  fs::path segment;
+  std::uint64_t used = kHeaderBlock;
+  {
+    Opened made(in(folder.path(), 2 * kSegment));
+    for (std::uint64_t token = 1; token <= 8; ++token) append(made.journal, made.source, numbered(next, 2), token);
+    wait_synced(made.journal);
+  }
+  for (const auto& entry : fs::directory_iterator(folder.path())) {
+    if (entry.path().extension() == ".segment") segment = entry.path();
+  }
+  {
+    std::ifstream in_file(segment, std::ios::binary);
+    content.assign(std::istreambuf_iterator<char>(in_file), {});
+  }
+  while (content.substr(used, 40) != std::string(40, '\0')) used += 8;
+  const auto read_all = [&](const std::string& bytes) {
+    std::ofstream(segment, std::ios::binary | std::ios::trunc) << bytes;
+    Opened made(in(folder.path(), 2 * kSegment));
+    const std::size_t fresh = made.journal.add_sink({"fresh", {}, 0, false});
+    auto got = drain(made.journal, fresh);
+    CHECK(made.journal.snapshot().sinks[1].balanced());
+    // It goes on: what is appended now is read next.
+    std::uint64_t more = 1000;
+    append(made.journal, made.source, numbered(more, 1), 1);
+    REQUIRE(drain(made.journal, fresh) == std::vector<std::int64_t>{1000});
+    made.journal.remove_sink(fresh, true);
+    return got;
+  };
+  REQUIRE(read_all(content) == from_to(0, 16));
+  const auto lost_one_frame = [](const std::vector<std::int64_t>& got) {
+    std::size_t frames_lost = 0;
+    for (std::int64_t frame = 0; frame < 8; ++frame) {
+      const bool first = std::binary_search(got.begin(), got.end(), 2 * frame);
+      const bool second = std::binary_search(got.begin(), got.end(), 2 * frame + 1);
+      if (first != second) return false;
+      if (!first) ++frames_lost;
+    }
+    return frames_lost <= 1 && std::is_sorted(got.begin(), got.end());
+  };
+  for (std::size_t byte = 0; byte < used; ++byte) {
+    if (byte >= 64 && byte < kHeaderBlock && byte % 512 != 0) continue;  // the header block's free room
+    std::string flipped = content;
+    flipped[byte] = static_cast<char>(flipped[byte] ^ (1 << (byte % 8)));
+    INFO("byte " << byte);
+    REQUIRE(lost_one_frame(read_all(flipped)));
+  }
+  for (std::size_t size = 0; size < used; size += size < kHeaderBlock ? 509 : 37) {
+    INFO("truncated to " << size);
+    const auto got = read_all(content.substr(0, size));
+    REQUIRE(got == from_to(0, static_cast<std::int64_t>(got.size())));
+  }
+}
+
+TEST_CASE("a missing segment between others is an error that says what to do") {
+  TemporaryFolder folder;
+  std::uint64_t next = 0;
+  {
+    Opened made(in(folder.path()));
+    for (std::uint64_t token = 1; token <= 60; ++token) append(made.journal, made.source, numbered(next, 1000), token);
+  }
+  std::vector<fs::path> segments;
+  for (const auto& entry : fs::directory_iterator(folder.path())) {
+    if (entry.path().extension() == ".segment") segments.push_back(entry.path());
+  }
+  std::sort(segments.begin(), segments.end());
+  REQUIRE(segments.size() >= 3);
+  fs::remove(segments[1]);
+  CHECK_THROWS_WITH(Opened(in(folder.path())),
+                    contains_text("lacks segment 2") && contains_text("hbagent journal repair"));
+}
+
+TEST_CASE("a segment or a cursor of another journal is refused by name") {
+  TemporaryFolder folder, foreign;
+  std::uint64_t next = 0;
+  for (const auto& path : {folder.path(), foreign.path()}) {
+    Opened made(in(path));
+    for (std::uint64_t token = 1; token <= 20; ++token) append(made.journal, made.source, numbered(next, 1000), token);
+  }
+  SECTION("cursor") {
+    fs::copy(foreign.path() / "one.cursor", folder.path() / "two.cursor");
+    CHECK_THROWS_WITH(Opened(in(folder.path())), contains_text("two.cursor") && contains_text("another journal"));
+  }
+  SECTION("segment") {
+    for (const auto& entry : fs::directory_iterator(foreign.path())) {
+      if (parse_file_name(entry.path().filename().string()).value_or(SegmentName{}).sequence == 2) {
+        fs::copy(entry.path(), folder.path() / entry.path().filename(), fs::copy_options::overwrite_existing);
+      }
+    }
+    CHECK_THROWS_WITH(Opened(in(folder.path())), contains_text("another journal"));
+  }
+}
+
+// ---- errors of the disk ------------------------------------------------------------------------------------------
+
+TEST_CASE("while the disk is full nothing is accepted, and it goes on by itself when there is room") {
+  TemporaryFolder folder;
+  auto faults = std::make_shared<FileFaults>();
+  Opened made(in(folder.path()), faulty_file_io(faults));
+  std::uint64_t next = 0;
+  std::uint64_t token = 0;
+  faults->fail("allocate", ENOSPC);
+  std::thread appender([&] {
+    while (token < 40) append(made.journal, made.source, numbered(next, 1000), ++token);
+  });
+  const auto deadline = Journal::Clock::now() + std::chrono::seconds(30);
+  while (made.journal.snapshot().failure.empty() && Journal::Clock::now() < deadline) std::this_thread::yield();
+  CHECK_THAT(made.journal.snapshot().failure, contains_text("No space left"));
+  faults->clear();
+  appender.join();
+  CHECK(made.journal.snapshot().failure.empty());
+  CHECK(drain(made.journal, made.sink) == from_to(0, 40'000));
+}
+
+TEST_CASE("a failed sync is never retried as if the data were safe: it is written again elsewhere") {
+  TemporaryFolder folder;
+  auto faults = std::make_shared<FileFaults>();
+  Opened made(in(folder.path()), faulty_file_io(faults));
+  std::uint64_t next = 0;
+  append(made.journal, made.source, numbered(next, 100), 1);
+  made.journal.wait_acked(made.source, 1, Journal::Clock::now() + std::chrono::seconds(30));
+  REQUIRE(made.journal.acked(made.source) == 1);
+
+  faults->fail("sync", EIO, ".segment");
+  append(made.journal, made.source, numbered(next, 100), 2);
+  const auto deadline = Journal::Clock::now() + std::chrono::seconds(30);
+  while (made.journal.snapshot().failure.empty() && Journal::Clock::now() < deadline) std::this_thread::yield();
+  CHECK_THAT(made.journal.snapshot().failure, contains_text("cannot sync"));
+  CHECK(made.journal.acked(made.source) == 1);
+  const auto untrusted = faults->last_failed();
+  faults->clear();
+  made.journal.wait_acked(made.source, 2, Journal::Clock::now() + std::chrono::seconds(30));
+  CHECK(made.journal.acked(made.source) == 2);
+  CHECK(faults->synced_after_failure(untrusted) == 0);
+
+  append(made.journal, made.source, numbered(next, 100), 3);
+  CHECK(drain(made.journal, made.sink) == from_to(0, 300));
+  wait_synced(made.journal);
+  const Snapshot killed(folder.path());
+  Opened second(in(killed.copy.path()));
+  const std::size_t fresh = second.journal.add_sink({"fresh", {}, 0, false});
+  CHECK(drain(second.journal, fresh) == from_to(0, 300));
+}
+
+TEST_CASE("a cursor that cannot be written holds back nothing but the space behind it") {
+  TemporaryFolder folder;
+  auto faults = std::make_shared<FileFaults>();
+  Opened made(in(folder.path(), 4 * kSegment), faulty_file_io(faults));
+  std::uint64_t next = 0;
+  faults->fail("write", EROFS, ".cursor");
+  append(made.journal, made.source, numbered(next, 20'000), 1);
+  CHECK(drain(made.journal, made.sink) == from_to(0, 20'000));
+  CHECK_THAT(made.journal.snapshot().failure, contains_text("one.cursor"));
+  const Snapshot killed(folder.path());
+  Opened second(in(killed.copy.path(), 4 * kSegment));
+  CHECK(second.journal.snapshot().sinks[0].pending == 20'000);  // again, not lost
+  faults->clear();
+  append(made.journal, made.source, numbered(next, 1), 2);
+  drain(made.journal, made.sink);
+  CHECK(made.journal.snapshot().failure.empty());
+}
