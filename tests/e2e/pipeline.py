@@ -19,8 +19,10 @@ topic = "{topic}"
 
 
 def consumer(kafka, topic, database, source="", sink="", processors='[[processor]]\nplugin = "validate"'):
-    """Kafka -> PostgreSQL."""
+    """Kafka -> PostgreSQL. Kafka is its disk: offsets are committed when the rows are stored."""
     return f"""
+[journal]
+mode = "memory"
 [[source]]
 plugin = "kafka"
 brokers = "{kafka.brokers}"

@@ -35,7 +35,7 @@ def test_three_agents_share_a_group_and_one_is_killed(agent, kafka, postgres):
     agents = [agent(pipeline.consumer(kafka, topic, database, sink="batch_size = 500"), f"consumer-{i}").start()
               for i in range(3)]
     for each in agents:
-        each.wait_ready()
+        each.wait_log("partitions assigned")  # or the first would have read it all before the others have joined
     producing = threading.Thread(target=topic.produce, args=(numbered(count),), kwargs={"timeout": 300})
     producing.start()
 
