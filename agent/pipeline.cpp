@@ -164,8 +164,9 @@ bool Pipeline::stop(const Deadline& deadline) {
   bool drained = wait_until(half, [this] { return sources_in(Phase::stopped); });
   for (const auto& source : sources_) source->cut();
   drained = drained || wait_until(deadline, [this] { return sources_in(Phase::stopped); });
+  const bool asked = deadline() != kNever;  // else the sinks have all the time that they need
   for (const auto& sink : sinks_) {
-    const bool later = keeps_pending() && sink->instance().status().state == Instance::State::down;
+    const bool later = asked && keeps_pending() && sink->instance().status().state == Instance::State::down;
     later ? sink->abort() : sink->drain();
   }
   drained = drained && wait_until(deadline, [this] { return sinks_in(Phase::ended); });

@@ -18,6 +18,9 @@ SOURCE_TERMS = ("journaled", "discarded", "dead_lettered", "removed")
 SINK_TERMS = ("delivered", "filtered", "rejected", "dropped")
 
 
+IN_MEMORY = '\n[journal]\nmode = "memory"\n'
+
+
 def unreachable_sink(port):
     return f'\n[[sink]]\nplugin = "postgres"\nname = "unreachable"\nhost = "127.0.0.1"\nport = {port}\n'
 
@@ -78,7 +81,7 @@ def test_signal_drains_and_ends_with_0(number, agent, tmp_path):
 
 
 def test_stop_gives_up_after_shutdown_timeout_and_says_what_is_left(agent, tmp_path):
-    running = agent(FAST + unreachable_sink(free_port())
+    running = agent(FAST + unreachable_sink(free_port()) + IN_MEMORY
                     + f'[agent]\nshutdown_timeout = "300ms"\ndata_dir = "{tmp_path}/data"\n').start()
     has_pending(running)
     assert running.terminate() == 1
@@ -86,7 +89,7 @@ def test_stop_gives_up_after_shutdown_timeout_and_says_what_is_left(agent, tmp_p
 
 
 def test_second_signal_stops_at_once(agent, tmp_path):
-    running = agent(FAST + unreachable_sink(free_port())
+    running = agent(FAST + unreachable_sink(free_port()) + IN_MEMORY
                     + f'[agent]\nshutdown_timeout = "1h"\ndata_dir = "{tmp_path}/data"\n').start()
     has_pending(running)
     running.send_signal(signal.SIGTERM)
@@ -98,6 +101,30 @@ def test_second_signal_stops_at_once(agent, tmp_path):
         return "SIGTERM again: stopping at once" in running.log
     wait_until(told_again, 20, "the second signal to count")
     assert running.wait(20) == 1
+
+
+def test_what_a_dead_sink_has_not_had_waits_on_disk_and_a_stop_does_not(agent, tmp_path):
+    running = agent(FAST + unreachable_sink(free_port())
+                    + f'[agent]\nshutdown_timeout = "1h"\ndata_dir = "{tmp_path}/data"\n').start()
+    has_pending(running)
+    assert running.terminate() == 0
+    left = int(re.search(r"stopped with ([\d,]+) readings undelivered: the journal keeps them", running.log)
+               .group(1).replace(",", ""))
+    target = tmp_path / "out.jsonl"
+    again = agent(f'''
+[[source]]
+plugin = "generator"
+count = 1
+speed = "max"
+[[sink]]
+plugin = "file"
+name = "unreachable"
+path = "{target}"
+[agent]
+data_dir = "{tmp_path}/data"
+''').start()
+    assert again.wait() == 0
+    assert len(target.read_text().splitlines()) == left + 1
 
 
 def test_two_agents_never_share_a_data_dir(agent, tmp_path):
@@ -127,7 +154,7 @@ def test_data_dir_that_cannot_be_made_ends_the_start_with_2(agent):
 
 
 def test_json_log_is_one_object_a_line_through_failures_and_the_end(agent, tmp_path):
-    running = agent(FAST + unreachable_sink(free_port()) + NULL
+    running = agent(FAST + unreachable_sink(free_port()) + NULL + IN_MEMORY
                     + f'[agent]\nshutdown_timeout = "100ms"\ndata_dir = "{tmp_path}/data"\n',
                     arguments=["--log-format", "json", "--log-level", "debug"]).start()
     running.wait_log(r'sink/unreachable","message":"[^\n]*trying again')
