@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
+#include <list>
 #include <optional>
 #include <stdexcept>
 #include <thread>
@@ -69,10 +71,9 @@ class HttpServer::Server {
   ~Server() {
     context_->stop();
     thread_.join();
-    closing_ = true;
     acceptor_.reset();
     retry_.reset();
-    context_.reset();  // ends the sessions, which still count themselves out
+    context_.reset();  // ends the sessions, which still take themselves off the list
   }
 
   std::string address() const {
@@ -83,17 +84,13 @@ class HttpServer::Server {
 
  private:
   class Session;
+  using Sessions = std::list<Session*>;
 
   void accept();
-  void closed() {
-    --connections_;
-    if (!accepting_ && !closing_) accept();
-  }
+  void make_room();
 
   Handler handler_;
-  int connections_ = 0;
-  bool accepting_ = false;
-  bool closing_ = false;
+  Sessions sessions_;  // those that are served, by when they began to wait for a request
   std::optional<asio::io_context> context_{std::in_place, 1};
   std::optional<tcp::acceptor> acceptor_{std::in_place, *context_};
   std::optional<asio::steady_timer> retry_{std::in_place, *context_};
@@ -103,22 +100,39 @@ class HttpServer::Server {
 // One connection. Keeps itself alive by its own handlers.
 class HttpServer::Server::Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Server& server, tcp::socket socket) : server_(server), stream_(std::move(socket)) {}
-  ~Session() { server_.closed(); }
+  Session(Server& server, tcp::socket socket)
+      : server_(server), place_(server.sessions_.insert(server.sessions_.end(), this)), stream_(std::move(socket)) {}
+  ~Session() {
+    if (!dropped_) server_.sessions_.erase(place_);
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  bool is_answering() const { return answering_; }
+
+  // Closes the connection; whatever it waits for ends.
+  void drop() {
+    dropped_ = true;
+    server_.sessions_.erase(place_);
+    stream_.close();
+  }
 
   void read() {
+    answering_ = false;
+    server_.sessions_.splice(server_.sessions_.end(), server_.sessions_, place_);
     parser_.emplace();
     parser_->header_limit(kMaxHeader);
     parser_->body_limit(0);
     stream_.expires_after(std::chrono::seconds(kTimeoutSeconds));
     http::async_read(stream_, buffer_, *parser_,
                      [self = this->shared_from_this()](beast::error_code error, std::size_t) {
-                       if (!error) self->answer();
+                       if (!error && !self->dropped_) self->answer();
                      });
   }
 
  private:
   void answer() {
+    answering_ = true;
     const auto& request = parser_->get();
     const bool head = request.method() == http::verb::head;
     HttpAnswer answer;
@@ -138,32 +152,39 @@ class HttpServer::Server::Session : public std::enable_shared_from_this<Session>
     response_.content_length(answer.body.size());
     if (!head) response_.body() = std::move(answer.body);
     http::async_write(stream_, response_, [self = this->shared_from_this()](beast::error_code error, std::size_t) {
-      if (!error && self->response_.keep_alive()) self->read();
+      if (!error && !self->dropped_ && self->response_.keep_alive()) self->read();
     });
   }
 
   Server& server_;
+  const Sessions::iterator place_;
+  bool answering_ = false;
+  bool dropped_ = false;  // and off the list
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_{kMaxHeader + 4096};
   std::optional<http::request_parser<http::empty_body>> parser_;
   http::response<http::string_body> response_;
 };
 
+// A slot for one more. Whoever has waited longest without a whole request has the least to lose: an idle connection of
+// a scraper, or a client that sends too slowly to be one. Answers under way are spared as long as that is possible.
+void HttpServer::Server::make_room() {
+  if (sessions_.size() < static_cast<std::size_t>(kMaxConnections)) return;
+  const auto waiting =
+      std::find_if(sessions_.begin(), sessions_.end(), [](const Session* session) { return !session->is_answering(); });
+  (waiting != sessions_.end() ? *waiting : sessions_.front())->drop();
+}
+
 void HttpServer::Server::accept() {
-  accepting_ = true;
   acceptor_->async_accept([this](boost::system::error_code error, tcp::socket socket) {
-    accepting_ = false;
-    if (!error) {
-      ++connections_;
-      std::make_shared<Session>(*this, std::move(socket))->read();
-    }
     if (error) {  // out of descriptors, most likely: again a little later
-      accepting_ = true;
       retry_->expires_after(std::chrono::milliseconds(100));
       retry_->async_wait([this](boost::system::error_code) { accept(); });
-    } else if (connections_ < kMaxConnections && !accepting_) {
-      accept();
+      return;
     }
+    make_room();
+    std::make_shared<Session>(*this, std::move(socket))->read();
+    accept();
   });
 }
 

@@ -16,8 +16,9 @@ struct HttpAnswer {
 // Throws std::runtime_error, which says what to do, unless `listen` is "address:port" or "[v6-address]:port".
 void check_listen(const std::string& listen);
 
-// One thread of its own; GET and HEAD only. Slow or idle clients are cut off after kTimeoutSeconds, and at most
-// kMaxConnections are served at once; further ones wait in the kernel's queue.
+// One thread of its own; GET and HEAD only. Slow or idle clients are cut off after kTimeoutSeconds. At most
+// kMaxConnections are served at once: one more takes the place of the one that has waited longest without sending a
+// whole request, so that clients which only hold connections delay nobody.
 class HttpServer {
  public:
   // Answers a path. Called on the server's thread.
