@@ -52,14 +52,16 @@ readonly STACK
 record_of() { printf '%s/%s.pid\n' "$STACK" "$1"; }
 log_of() { printf '%s/%s.log\n' "$STACK" "$1"; }
 
-# The ports of a service, the one for clients first.
-ports_of() {
+# The variables with the ports of a service, the one for clients first.
+variables_of() {
   case $1 in
-    kafka) printf '%s %s\n' "${HBAGENT_KAFKA_PORT:-9092}" "${HBAGENT_KAFKA_CONTROLLER_PORT:-9093}" ;;
-    postgres) printf '%s\n' "${HBAGENT_POSTGRES_PORT:-5435}" ;;
-    mosquitto) printf '%s\n' "${HBAGENT_MOSQUITTO_PORT:-1883}" ;;
+    kafka) printf 'HBAGENT_KAFKA_PORT HBAGENT_KAFKA_CONTROLLER_PORT\n' ;;
+    postgres) printf 'HBAGENT_POSTGRES_PORT\n' ;;
+    mosquitto) printf 'HBAGENT_MOSQUITTO_PORT\n' ;;
   esac
 }
+: "${HBAGENT_KAFKA_PORT:=9092}" "${HBAGENT_KAFKA_CONTROLLER_PORT:=9093}"
+: "${HBAGENT_POSTGRES_PORT:=5435}" "${HBAGENT_MOSQUITTO_PORT:=1883}"
 
 # running | silent (the process is there but does not answer) | stopped
 state_of() {
@@ -78,17 +80,44 @@ connection_of() {
   )
 }
 
-# Fails when a port of a service that is to be started belongs to someone else.
+# port_problem COMMAND SERVICE VARIABLE: prints why the service cannot have that port and what to do; 1 when it can.
+port_problem() {
+  local command=$1 service=$2 variable=$3 port=${!3} first=1 holder pid
+  # Kafka runs as whoever starts it, the others never as root.
+  [[ $service == kafka ]] && ((EUID == 0)) || first=$(</proc/sys/net/ipv4/ip_unprivileged_port_start)
+  if ! [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port > 65535)); then
+    printf '%s="%s" is no port: give a number from 1 to 65535\n' "$variable" "$port"
+  elif ((port < first)); then
+    printf 'port %s (%s) is reserved for root, which %s does not run as: give a number from %s to 65535\n' \
+      "$port" "$variable" "$service" "$first"
+  else
+    holder=$(port_holder "$port") || return 1
+    pid=$(process_pid "$(record_of "$service")") && [[ $holder == *"(process $pid)" ]] && return 1
+    printf 'port %s (%s), wanted for %s, is taken by %s: stop that, or choose another port: %s=... %s %s\n' \
+      "$port" "$variable" "$service" "$holder" "$variable" "$0" "$command"
+  fi
+}
+
+# check_ports COMMAND SERVICE...: fails, and names all that is wrong, when services cannot have their ports.
 check_ports() {
-  local service=$1 ports names index holder
-  process_pid "$(record_of "$service")" >/dev/null && return
-  read -ra ports <<<"$(ports_of "$service")"
-  names=("HBAGENT_${service^^}_PORT" HBAGENT_KAFKA_CONTROLLER_PORT)
-  for index in "${!ports[@]}"; do
-    holder=$(port_holder "${ports[index]}") || continue
-    fail "port ${ports[index]}, wanted for $service, is taken by $holder." \
-      "Stop that, or choose another port: ${names[index]}=... $0 up"
+  local command=$1 service variable problem failed=0
+  local -A given_by=()
+  shift
+  for service in "$@"; do
+    [[ $command == up ]] && process_pid "$(record_of "$service")" >/dev/null && continue
+    for variable in $(variables_of "$service"); do
+      if problem=$(port_problem "$command" "$service" "$variable"); then
+        warn "$problem"
+        failed=1
+      elif [[ ${given_by[${!variable}]:-$variable} != "$variable" ]]; then
+        warn "port ${!variable} is given twice, by ${given_by[${!variable}]} and $variable: give each a port of its own"
+        failed=1
+      else
+        given_by[${!variable}]=$variable
+      fi
+    done
   done
+  ((failed == 0)) || fail "nothing was started or stopped"
 }
 
 # A log that has grown large makes way; one old log is kept.
@@ -98,11 +127,11 @@ rotate_log() {
 }
 
 start_service() {
-  local service=$1 ports record log
+  local service=$1 variable ports=() record log
   record=$(record_of "$service")
   log=$(log_of "$service")
   process_pid "$record" >/dev/null && return
-  read -ra ports <<<"$(ports_of "$service")"
+  for variable in $(variables_of "$service"); do ports+=("${!variable}"); done
   rotate_log "$log"
   process_start "$record" "$log" "${ports[0]}" "$SERVER" "$service" run "$STACK/$service" "${ports[@]}"
 }
@@ -125,11 +154,11 @@ await_service() {
 
 up() {
   local service failed=0
+  check_ports up "$@"
   if [[ " $* " == *" kafka "* ]]; then
     source "$DEPLOY/lib/kafka.sh"
     kafka_fetch || exit
   fi
-  for service in "$@"; do check_ports "$service"; done
   say "Starting $* with data in $STACK ..."
   for service in "$@"; do start_service "$service"; done
   for service in "$@"; do await_service "$service" || failed=1; done
@@ -153,7 +182,6 @@ show_status() {
   for service in "$@"; do
     state=$(state_of "$service")
     if [[ $state == stopped ]]; then
-      read -r port _ <<<"$(ports_of "$service")"
       printf '%-10s %s\n' "$service" "$state"
     else
       port=$(process_port "$(record_of "$service")")
@@ -213,7 +241,7 @@ main() {
   esac
   [[ $command == status || $command == logs ]] || lock_stack
   case $command in
-    restart) down "$@" && up "$@" ;;
+    restart) check_ports restart "$@" && down "$@" && up "$@" ;;
     status) show_status "$@" ;;
     *) "$command" "$@" ;;
   esac
