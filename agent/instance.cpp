@@ -226,6 +226,8 @@ bool Instance::create(std::string& error) {
     return HB_OK;
   });
   if (self_ == nullptr && error.empty()) error = "create failed without a reason";
+  // What it found wrong may be a secret that the environment holds.
+  error = config_.values->as_written(std::move(error));
   return self_ != nullptr;
 }
 

@@ -174,7 +174,9 @@ std::optional<hb_value> SchemaReader::read_scalar(const toml::node& node, std::u
 std::optional<std::string> SchemaReader::expanded(const toml::node& node, const std::string& text, bool secret,
                                                   const std::string& path) {
   std::string error;
-  auto value = expand_environment(text, error);
+  References used;
+  auto value = expand_environment(text, error, &used);
+  for (auto& [found, written] : used) tree_.hide(std::move(found), std::move(written));
   if (!value) {
     problem(node, fmt::format("\"{}\": {}", path, error));
     return std::nullopt;
@@ -197,6 +199,7 @@ std::optional<std::string> SchemaReader::expanded(const toml::node& node, const 
     return std::nullopt;
   }
   while (!content.empty() && (content.back() == '\n' || content.back() == '\r')) content.pop_back();
+  tree_.hide(content, text);
   return content;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "option_spec.hpp"
@@ -56,7 +57,9 @@ std::optional<toml::table> parse_snippet(const std::string& key, const std::stri
 // "5s" and "64MiB" as microseconds and bytes; empty when `text` is none.
 std::optional<std::int64_t> parse_duration(const std::string& text);
 std::optional<std::int64_t> parse_size(const std::string& text);
-// ${NAME}, ${NAME:-default} and $$ replaced. On failure `error` says why.
-std::optional<std::string> expand_environment(const std::string& text, std::string& error);
+// ${NAME}, ${NAME:-default} and $$ replaced. On failure `error` says why. `used`: the values of the environment's
+// variables that are in the result, each with the reference that stood for it.
+using References = std::vector<std::pair<std::string, std::string>>;
+std::optional<std::string> expand_environment(const std::string& text, std::string& error, References* used = nullptr);
 
 }  // namespace hbagent

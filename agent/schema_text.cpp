@@ -43,7 +43,7 @@ std::optional<std::int64_t> parse_size(const std::string& text) {
   return parse_with_unit(text, kUnits);
 }
 
-std::optional<std::string> expand_environment(const std::string& text, std::string& error) {
+std::optional<std::string> expand_environment(const std::string& text, std::string& error, References* used) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] != '$') {
@@ -71,6 +71,7 @@ std::optional<std::string> expand_environment(const std::string& text, std::stri
     const char* value = std::getenv(name.c_str());
     if (value != nullptr) {
       out += value;
+      if (used != nullptr) used->emplace_back(value, text.substr(at, close - at + 1));
     } else if (dash != std::string::npos) {
       out += inner.substr(dash + 2);
     } else {

@@ -1,6 +1,14 @@
 #include "values.hpp"
 
+#include <algorithm>
+
 namespace hbagent {
+namespace {
+
+// What is shorter occurs by chance, in numbers for instance.
+constexpr std::size_t kShortestSecret = 4;
+
+}  // namespace
 
 hb_value ValueTree::scalar(std::uint32_t kind, std::int64_t integer, double number) {
   hb_value value{};
@@ -22,6 +30,22 @@ hb_value ValueTree::composite(std::uint32_t kind, std::vector<hb_value> items) {
   value.count = static_cast<std::uint32_t>(items.size());
   value.items = arrays_.emplace_back(std::move(items)).data();
   return value;
+}
+
+void ValueTree::hide(std::string value, std::string written) {
+  if (value.size() < kShortestSecret) return;
+  const auto shorter =
+      std::find_if(hidden_.begin(), hidden_.end(), [&](const auto& each) { return each.first.size() < value.size(); });
+  hidden_.emplace(shorter, std::move(value), std::move(written));
+}
+
+std::string ValueTree::as_written(std::string text) const {
+  for (const auto& [value, written] : hidden_) {
+    for (auto at = text.find(value); at != std::string::npos; at = text.find(value, at + written.size())) {
+      text.replace(at, value.size(), written);
+    }
+  }
+  return text;
 }
 
 }  // namespace hbagent

@@ -6,6 +6,7 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hbagent {
@@ -23,11 +24,17 @@ class ValueTree {
   hb_value composite(std::uint32_t kind, std::vector<hb_value> items);
   const char* keep(std::string_view text) { return texts_.emplace_back(text).c_str(); }
 
+  // `value` came from outside the file, where it is written as `written`: "${NAME}". It may be a secret.
+  void hide(std::string value, std::string written);
+  // `text` with each hidden value as the file has it. Values too short to be a secret are left alone.
+  std::string as_written(std::string text) const;
+
   hb_value root{};
 
  private:
   std::deque<std::string> texts_;
   std::deque<std::vector<hb_value>> arrays_;
+  std::vector<std::pair<std::string, std::string>> hidden_;  // the longest first
 };
 
 }  // namespace hbagent

@@ -24,8 +24,14 @@ WRONG = {
     "in a file that is missing": 'plugin = "postgres"\npassword = "file:/no/such/${HB_TEST_SECRET}"\n',
     "half a uri": 'plugin = "postgres"\nuri = "postgresql://edge:${HB_TEST_SECRET}@[half"\n',
     "a uri and parts": 'plugin = "postgres"\nuri = "postgresql://edge:${HB_TEST_SECRET}@h/d"\nhost = "other"\n',
-    "in a pass-through table": 'plugin = "kafka"\n[sink.rdkafka]\n"sasl.pasword" = "${HB_TEST_SECRET}"\n',
-    "as a pass-through value": 'plugin = "kafka"\n[sink.rdkafka]\n"security.protocol" = "${HB_TEST_SECRET}"\n',
+    "in a pass-through table": 'plugin = "kafka"\nbrokers = "b:1"\n[sink.rdkafka]\n'
+                               '"sasl.pasword" = "${HB_TEST_SECRET}"\n',
+    "as a pass-through value": 'plugin = "kafka"\nbrokers = "b:1"\n[sink.rdkafka]\n'
+                               '"security.protocol" = "${HB_TEST_SECRET}"\n',
+    "in a pass-through list": 'plugin = "kafka"\nbrokers = "b:1"\n[sink.rdkafka]\n'
+                              '"debug" = "broker,${HB_TEST_SECRET}"\n',
+    "in a file, as a pass-through value": 'plugin = "kafka"\nbrokers = "b:1"\n[sink.rdkafka]\n'
+                                          '"security.protocol" = "file:SECRET_FILE"\n',
     "an unfinished string": f'plugin = "postgres"\npassword = "{SECRET}\n',
     "without quotes": f'plugin = "postgres"\npassword = {SECRET}\n',
 }
@@ -45,7 +51,9 @@ def hbagent(*arguments):
 @pytest.mark.parametrize("command", [["check", "-c"], ["--log-level", "debug", "-c"]], ids=["check", "run"])
 def test_wrong_configuration_does_not_show_the_secret(command, case, tmp_path):
     config = tmp_path / "agent.toml"
-    config.write_text(f'[agent]\ndata_dir = "{tmp_path}/data"\n{SOURCE}[[sink]]\n{WRONG[case]}')
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    wrong = WRONG[case].replace("SECRET_FILE", str(tmp_path / "secret"))
+    config.write_text(f'[agent]\ndata_dir = "{tmp_path}/data"\n{SOURCE}[[sink]]\n{wrong}')
     refused = hbagent(*command, config)
     assert refused.returncode == 2, refused.stdout + refused.stderr
     assert refused.stderr != ""
