@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <vector>
 
 namespace hb::kafka {
 namespace {
@@ -24,12 +25,39 @@ bool is_one_of(std::string value, std::string_view allowed) {
   return false;
 }
 
-void refuse_guarded(const std::string& name, const std::string& value, std::span<const Guard> guards) {
+// Longer values are not repeated. The agent hides what came from the environment, but only where it finds all of it.
+constexpr std::size_t kLongestShown = 60;
+
+std::string shown(const std::string& value) {
+  return value.size() <= kLongestShown ? '"' + value + '"' : "(" + std::to_string(value.size()) + " characters)";
+}
+
+std::string without_long_value(const std::string& reason, const std::string& value) {
+  if (value.size() <= kLongestShown) return reason;
+  const auto at = reason.find(value.substr(0, kLongestShown));
+  return at == std::string::npos ? reason : reason.substr(0, at) + "...";
+}
+
+// Why the plugin does not let the property through; empty where it does.
+std::string guarded(const std::string& name, const std::string& value, std::span<const Guard> guards) {
   for (const Guard& guard : guards) {
     if (name != guard.name || (guard.allowed != nullptr && is_one_of(value, guard.allowed))) continue;
-    throw Failed("rdkafka." + name + " cannot be set" + (guard.allowed == nullptr ? "" : " to this value") + ": " +
-                 guard.why);
+    return std::string("cannot be set") + (guard.allowed == nullptr ? "" : " to this value") + ": " + guard.why;
   }
+  return {};
+}
+
+// "2 properties are wrong: (1) ...; (2) ...": the agent takes one line of at most 2 KiB.
+std::string as_one_text(const std::vector<std::string>& problems) {
+  if (problems.size() == 1) return problems.front();
+  constexpr std::size_t kRoom = 1900;
+  std::string text = std::to_string(problems.size()) + " properties are wrong:";
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    const std::string next = (i == 0 ? " (" : "; (") + std::to_string(i + 1) + ") " + problems[i];
+    if (text.size() + next.size() > kRoom) return text + "; and " + std::to_string(problems.size() - i) + " more";
+    text += next;
+  }
+  return text;
 }
 
 std::string without_line_end(std::string text) {
@@ -42,9 +70,14 @@ std::string without_line_end(std::string text) {
 Properties::Properties() : conf_(rd_kafka_conf_new()) {}
 
 void Properties::set(const std::string& name, const std::string& value) {
+  if (const auto failure = try_set(name, value)) throw Failed(failure->reason);
+}
+
+std::optional<Properties::Failure> Properties::try_set(const std::string& name, const std::string& value) {
   char text[512] = "";
-  if (rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), text, sizeof text) == RD_KAFKA_CONF_OK) return;
-  throw Failed(without_line_end(text));
+  const auto result = rd_kafka_conf_set(conf_.get(), name.c_str(), value.c_str(), text, sizeof text);
+  if (result == RD_KAFKA_CONF_OK) return std::nullopt;
+  return Failure{without_line_end(text), result != RD_KAFKA_CONF_UNKNOWN};
 }
 
 bool Properties::set_if_known(const std::string& name, const std::string& value) {
@@ -80,15 +113,20 @@ void Properties::set_connection(const ConnectionConfig& config) {
 }
 
 void Properties::pass_through(const std::map<std::string, std::string>& table, std::span<const Guard> guards) {
+  std::vector<std::string> problems;
   for (const auto& [name, value] : table) {
-    refuse_guarded(name, value, kConnectionGuards);
-    refuse_guarded(name, value, guards);
-    try {
-      set(name, value);
-    } catch (const Failed& failure) {
-      throw Failed("rdkafka." + name + ": " + failure.what());
+    // The value of a name that librdkafka does not know says nothing, and may be a secret under a mistyped name.
+    const std::string found = "rdkafka." + name + " = " + shown(value);
+    std::string refused = guarded(name, value, kConnectionGuards);
+    if (refused.empty()) refused = guarded(name, value, guards);
+    if (!refused.empty()) {
+      problems.push_back(found + ' ' + refused);
+    } else if (const auto failure = try_set(name, value)) {
+      problems.push_back((failure->is_known ? found : "rdkafka." + name) + ": " +
+                         without_long_value(failure->reason, value));
     }
   }
+  if (!problems.empty()) throw Failed(as_one_text(problems));
 }
 
 void Properties::check(rd_kafka_type_t type) const {

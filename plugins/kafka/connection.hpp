@@ -5,6 +5,7 @@
 #include <hbagent/options.hpp>
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -64,7 +65,8 @@ class Properties {
   bool set_if_known(const std::string& name, const std::string& value);
   // The options of `config` but for its pass-through table.
   void set_connection(const ConnectionConfig& config);
-  // The pass-through table. hb::Failed for a property that one of `guards` refuses.
+  // The pass-through table. hb::Failed names every property that one of `guards` or librdkafka refuses, with its value
+  // and why.
   void pass_through(const std::map<std::string, std::string>& table, std::span<const Guard> guards);
   // hb::Failed where librdkafka refuses the properties together. Connects nowhere.
   void check(rd_kafka_type_t type) const;
@@ -72,6 +74,12 @@ class Properties {
   const rd_kafka_conf_t* get() const { return conf_.get(); }
 
  private:
+  struct Failure {
+    std::string reason;
+    bool is_known;  // the property, and only its value is wrong
+  };
+  std::optional<Failure> try_set(const std::string& name, const std::string& value);
+
   Conf conf_;
 };
 

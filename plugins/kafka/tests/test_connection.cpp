@@ -40,17 +40,49 @@ std::string refusal(const std::map<std::string, std::string>& table) {
 TEST_CASE("a wrong property is refused with librdkafka's own words") {
   CHECK(refusal<KafkaSink>({{"linger.mss", "5"}}) ==
         "rdkafka.linger.mss: No such configuration property: \"linger.mss\"");
-  CHECK(refusal<KafkaSink>({{"linger.ms", "-1"}}) ==
-        "rdkafka.linger.ms: Configuration property \"queue.buffering.max.ms\" value -1 is outside allowed range "
-        "0..900000");
+  CHECK(
+      refusal<KafkaSink>({{"linger.ms", "-1"}}) ==
+      "rdkafka.linger.ms = \"-1\": Configuration property \"queue.buffering.max.ms\" value -1 is outside allowed range "
+      "0..900000");
   CHECK(refusal<KafkaSource>({{"isolation.level", "whatever"}}) ==
-        "rdkafka.isolation.level: Invalid value \"whatever\" for configuration property \"isolation.level\"");
+        "rdkafka.isolation.level = \"whatever\": Invalid value \"whatever\" for configuration property "
+        "\"isolation.level\"");
   CHECK(refusal<KafkaSource>({{"fetch.min.bytes", "many"}}) ==
-        "rdkafka.fetch.min.bytes: Invalid value for configuration property \"fetch.min.bytes\"");
+        "rdkafka.fetch.min.bytes = \"many\": Invalid value for configuration property \"fetch.min.bytes\"");
   CHECK(refusal<KafkaSink>({{"dr_msg_cb", "x"}}).find("must be set through dedicated") != std::string::npos);
   // Found only when all properties are looked at together.
   CHECK(refusal<KafkaSink>({{"retries", "0"}}) == "`retries` must be set >= 1 when `enable.idempotence` is true");
   CHECK(refusal<KafkaSink>({{"security.protocol", "ssl"}, {"ssl.ca.location", "/nowhere"}}) != "");
+}
+
+TEST_CASE("all wrong properties are named at once, each with what was found and why") {
+  CHECK(refusal<KafkaSink>({{"acks", "1"}, {"linger.ms", "-1"}, {"linger.mss", "5"}, {"retries", "3"}}) ==
+        "3 properties are wrong: "
+        "(1) rdkafka.acks = \"1\" cannot be set to this value: a reading is delivered only when every in-sync replica "
+        "has it; "
+        "(2) rdkafka.linger.ms = \"-1\": Configuration property \"queue.buffering.max.ms\" value -1 is outside allowed "
+        "range 0..900000; "
+        "(3) rdkafka.linger.mss: No such configuration property: \"linger.mss\"");
+  CHECK(refusal<KafkaSource>({{"fetch.min.bytes", "many"}, {"group.id", "g"}}) ==
+        "2 properties are wrong: "
+        "(1) rdkafka.fetch.min.bytes = \"many\": Invalid value for configuration property \"fetch.min.bytes\"; "
+        "(2) rdkafka.group.id = \"g\" cannot be set: use the option group_id");
+}
+
+TEST_CASE("more wrong properties than fit into one text are counted") {
+  std::map<std::string, std::string> table;
+  for (int i = 100; i < 150; ++i) table["no.such.property." + std::to_string(i)] = "x";
+  const std::string text = refusal<KafkaSink>(table);
+  CHECK(text.starts_with("50 properties are wrong: (1) rdkafka.no.such.property.100: No such"));
+  CHECK_THAT(text, contains_text("; and 3"));
+  CHECK(text.ends_with(" more"));
+  CHECK(text.size() < 2048);
+}
+
+TEST_CASE("the value of a mistyped name is not shown, nor one that is too long to be hidden as a whole") {
+  CHECK(refusal<KafkaSink>({{"sasl.pasword", "s3cret"}}).find("s3cret") == std::string::npos);
+  CHECK(refusal<KafkaSink>({{"compression.type", std::string(1000, 'x')}}) ==
+        "rdkafka.compression.type = (1000 characters): Invalid value \"...");
 }
 
 TEST_CASE("a property that would break the sink's promise is refused, the same value as ours is not") {
@@ -65,7 +97,7 @@ TEST_CASE("a property that would break the sink's promise is refused, the same v
                                                                       {"bootstrap.servers", "b:1"},
                                                                       {"client.id", "c"}}) {
     INFO(name);
-    CHECK(refusal<KafkaSink>({{name, value}}).starts_with("rdkafka." + name + " cannot be set"));
+    CHECK(refusal<KafkaSink>({{name, value}}).starts_with("rdkafka." + name + " = \"" + value + "\" cannot be set"));
   }
   CHECK(refusal<KafkaSink>({{"acks", "-1"}, {"enable.idempotence", "True"}, {"message.timeout.ms", "0"}}) == "");
   CHECK(refusal<KafkaSink>({{"acks", "all"}, {"max.in.flight", "1"}, {"partitioner", "fnv1a"}}) == "");
@@ -80,7 +112,7 @@ TEST_CASE("a property that would break the source's promise is refused") {
                                                                       {"enable.partition.eof", "true"},
                                                                       {"metadata.broker.list", "b:1"}}) {
     INFO(name);
-    CHECK(refusal<KafkaSource>({{name, value}}).starts_with("rdkafka." + name + " cannot be set"));
+    CHECK(refusal<KafkaSource>({{name, value}}).starts_with("rdkafka." + name + " = \"" + value + "\" cannot be set"));
   }
   CHECK(refusal<KafkaSource>({{"enable.auto.commit", "false"}, {"session.timeout.ms", "30000"}}) == "");
   CHECK(refusal<KafkaSource>({{"partition.assignment.strategy", "range"}}) == "");
