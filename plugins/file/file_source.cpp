@@ -46,6 +46,7 @@ FileSource::FileSource(const Config& config, Host host)
       template_(template_of(config.path)),
       speed_(speed_of(config.speed)),
       tracker_(host, config.resume && !template_.is_stdin()) {
+  if (const std::string obstacle = template_.obstacle(); !obstacle.empty()) throw Failed(obstacle);
   check_decoding(config_, template_);
   batch_.reserve(kBatch + 64);
 }

@@ -80,7 +80,7 @@ class FileSource {
   std::vector<FileId> entered_;                 // not following: files that need no second look
   std::map<std::string, std::string> blocked_;  // path and why it cannot be read
   std::optional<std::chrono::steady_clock::time_point> looked_at_, shown_at_;
-  bool none_found_ = false;
+  std::string none_found_;  // why, as long as nothing is found
 
   std::vector<Reading> batch_;
   std::vector<Problem> problems_;

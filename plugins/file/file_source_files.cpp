@@ -44,20 +44,20 @@ void FileSource::find_files() {
 
 void FileSource::look_for_files() {
   std::vector<FoundFile> found;
+  std::string nothing;
   try {
     found = template_.find();
+    if (found.empty() && inputs_.empty()) nothing = template_.why_nothing();
   } catch (const std::runtime_error& wrong) {
     throw Retry(wrong.what());
   }
-  if (found.empty() && inputs_.empty()) {
-    const std::string text = "no file matches " + template_.text();
-    if (!config_.follow) throw Retry(text);
-    if (!none_found_) host_.down(text);
-    none_found_ = true;
-  } else if (none_found_) {
-    none_found_ = false;
-    if (blocked_.empty()) host_.up();
+  if (!nothing.empty()) {
+    if (!config_.follow) throw Retry(nothing);
+    if (none_found_ != nothing) host_.down(nothing);
+  } else if (!none_found_.empty() && blocked_.empty()) {
+    host_.up();
   }
+  none_found_ = nothing;
   if (config_.follow) note_moved(found);
   queue_new(found);
 }
@@ -149,6 +149,7 @@ bool FileSource::enter(const FoundFile& file, const std::string& path) {
     return false;
   }
   unblock(path);
+  if (inputs_.back()->is_fifo()) host_.info(path + " is a FIFO: reading what others write to it");
   return true;
 }
 

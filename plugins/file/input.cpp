@@ -43,6 +43,7 @@ Input::Input(std::string path, const Limits& limits)
   if (S_ISDIR(info.st_mode)) throw BadFile("is a folder");
   id_ = {info.st_dev, info.st_ino};
   stream_ = path_ == "-" || !S_ISREG(info.st_mode);
+  fifo_ = path_ != "-" && S_ISFIFO(info.st_mode);
 }
 
 void Input::begin(const Mark& from, std::unique_ptr<LineDecoder> decoder) {

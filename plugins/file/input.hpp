@@ -38,6 +38,8 @@ class Input {
 
   // Regular files are resumed, checked for rotation and read in turn; streams are read as they come.
   bool is_stream() const { return stream_; }
+  // One with a name, whose writers come and go.
+  bool is_fifo() const { return fifo_; }
   const FileId& id() const { return id_; }
   int fd() const { return fd_.get(); }
   const std::string& path() const { return path_; }
@@ -94,6 +96,7 @@ class Input {
   UniqueFd fd_;
   FileId id_;
   bool stream_ = false;
+  bool fifo_ = false;
   bool ended_ = false;
   std::size_t max_line_;
   LineReader reader_;

@@ -15,6 +15,25 @@ namespace {
 
 constexpr std::string_view kCustomer = "{customer_id}";
 
+// What is at `path`, links followed; 0: nothing.
+mode_t mode_of(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_mode : 0;
+}
+
+const char* kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISSOCK(mode)) return "a socket";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISBLK(mode)) return "a block device";
+  return S_ISCHR(mode) ? "a character device" : "a file";
+}
+
+// As a stream of lines: serial lines are character devices.
+bool is_readable(mode_t mode) {
+  return S_ISREG(mode) || S_ISFIFO(mode) || S_ISCHR(mode);
+}
+
 }  // namespace
 
 PathTemplate::PathTemplate(std::string_view text) : text_(text), glob_(text) {
@@ -43,23 +62,47 @@ std::string PathTemplate::captured(const std::string& path) const {
   return {};
 }
 
-std::vector<FoundFile> PathTemplate::find() const {
+std::vector<std::string> PathTemplate::matches() const {
   glob_t raw{};
   const std::unique_ptr<glob_t, void (*)(glob_t*)> found(&raw, [](glob_t* done) { ::globfree(done); });
   const int result = ::glob(glob_.c_str(), GLOB_ERR, nullptr, found.get());
   if (result == GLOB_NOMATCH) return {};
   if (result != 0) throw std::runtime_error("cannot search " + glob_ + ": " + std::strerror(errno));
+  return {found->gl_pathv, found->gl_pathv + found->gl_pathc};
+}
+
+std::vector<FoundFile> PathTemplate::find() const {
   std::vector<FoundFile> files;
-  for (std::size_t i = 0; i < found->gl_pathc; ++i) {
-    const std::string path = found->gl_pathv[i];
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0 || S_ISDIR(info.st_mode)) continue;
-    if (pattern_ && !S_ISREG(info.st_mode)) continue;
+  for (const std::string& path : matches()) {
+    const mode_t mode = mode_of(path);
+    if (pattern_ ? !S_ISREG(mode) : !is_readable(mode)) continue;
     const std::string customer = captures_ ? captured(path) : std::string();
     if (captures_ == customer.empty()) continue;  // {customer_id} stands for at least one character
     files.push_back({path, customer});
   }
   return files;
+}
+
+std::string PathTemplate::obstacle() const {
+  const mode_t mode = pattern_ || is_stdin() ? 0 : mode_of(text_);
+  if (mode == 0 || is_readable(mode)) return {};
+  const std::string what = "path = \"" + text_ + "\" is " + kind_of(mode);
+  if (S_ISDIR(mode)) {
+    const std::string folder = text_.substr(0, text_.find_last_not_of('/') + 1);
+    return what + ": name a file in it, or all of them by a pattern such as \"" + folder + "/*.csv\"";
+  }
+  return what + ", which cannot be read as a file: name a file or a FIFO, or let a program that " +
+         (S_ISSOCK(mode) ? "connects to it" : "reads it") + " write to standard input (\"-\")";
+}
+
+std::string PathTemplate::why_nothing() const {
+  if (const std::string what = obstacle(); !what.empty()) return what;
+  const std::string none = "no file matches " + text_;
+  for (const std::string& path : matches()) {
+    const mode_t mode = mode_of(path);
+    if (mode != 0 && !S_ISREG(mode)) return none + ", only " + path + ", which is " + kind_of(mode);
+  }
+  return none;
 }
 
 }  // namespace hb::file

@@ -25,11 +25,16 @@ class PathTemplate {
   // Whether it can find more than one file.
   bool is_pattern() const { return pattern_; }
   const std::string& text() const { return text_; }
-  // The files that exist now, in order of name; folders are left out. Throws std::runtime_error when a folder cannot
-  // be read.
+  // The files that exist now, in order of name: for a pattern regular files, for a plain path whatever can be read as
+  // one, such as a FIFO. Throws std::runtime_error when a folder cannot be read.
   std::vector<FoundFile> find() const;
+  // Why a plain path can never be read as it is now, and what to do; empty where it can be, and for a pattern.
+  std::string obstacle() const;
+  // Why find() found nothing.
+  std::string why_nothing() const;
 
  private:
+  std::vector<std::string> matches() const;
   std::string captured(const std::string& path) const;
 
   std::string text_;

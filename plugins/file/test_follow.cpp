@@ -250,6 +250,22 @@ TEST_CASE("a file that does not exist yet is waited for, and said to be missing"
   CHECK(eventually([&] { return follower.host.health()->first; }));
 }
 
+TEST_CASE("a followed path that becomes a folder is said to be one, until a file takes its place") {
+  const Folder folder;
+  const std::string path = folder / "a.jsonl";
+  Follower follower(following(path));
+  const auto says = [&](const std::string& text) {
+    return eventually([&] { return follower.host.health() && follower.host.health()->second.find(text) != text.npos; });
+  };
+  CHECK(says("no file matches"));
+  std::filesystem::create_directory(path);
+  CHECK(says("is a folder"));
+  std::filesystem::remove(path);
+  write_file(path, json_rows(0, 4));
+  CHECK(follower.reaches(4));
+  CHECK(eventually([&] { return follower.host.health()->first; }));
+}
+
 TEST_CASE("a file that goes away is let go, and one of the same name is read anew") {
   const Folder folder;
   const std::string path = folder / "a.jsonl";
