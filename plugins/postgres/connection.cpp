@@ -18,8 +18,8 @@ std::string field(const PGresult* result, int code) {
 
 }  // namespace
 
-Connection::Connection(const Settings& settings, hb::Host host)
-    : settings_(settings), host_(host), limit_(settings.patience()) {
+Connection::Connection(const Settings& settings, hb::Host host, Silence* silence)
+    : settings_(settings), host_(host), silence_(silence), limit_(settings.patience()) {
   connect();
   run(settings_.session_sql());
 }
@@ -67,12 +67,19 @@ void Connection::wait(short events, Step& step) {
       lost(step.stopping_seen ? "given up because the agent is stopping"
                               : "no answer within " + std::to_string(limit_.count()) + " ms");
     }
+    step.waiting.still_waiting(now);
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(step.deadline - now);
     pollfd entry{PQsocket(connection_.get()), events, 0};
     const int ready = poll(&entry, 1, static_cast<int>(std::min(left, kSlice).count()));
     if (ready > 0) return;
     if (ready < 0 && errno != EINTR) lost("cannot wait for the server");
   }
+}
+
+// A connection that has ended can be read from as well: only what libpq takes is an answer.
+void Connection::consume_input(Step& step) {
+  if (PQconsumeInput(connection_.get()) == 0) fail(nullptr);
+  step.waiting.heard();
 }
 
 // Sends what libpq holds. Reads meanwhile: a server that has much to say stops listening until it is heard.
@@ -82,14 +89,14 @@ void Connection::flush(Step& step) {
     if (left == 0) return;
     if (left < 0) fail(nullptr);
     wait(POLLIN | POLLOUT, step);
-    if (PQconsumeInput(connection_.get()) == 0) fail(nullptr);
+    consume_input(step);
   }
 }
 
 Result Connection::next_result(Step& step) {
   while (PQisBusy(connection_.get()) != 0) {
     wait(POLLIN, step);
-    if (PQconsumeInput(connection_.get()) == 0) fail(nullptr);
+    consume_input(step);
   }
   return Result(PQgetResult(connection_.get()));
 }

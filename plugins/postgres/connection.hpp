@@ -3,6 +3,7 @@
 #pragma once
 
 #include "settings.hpp"
+#include "silence.hpp"
 #include "sqlstate.hpp"
 
 #include <libpq-fe.h>
@@ -47,8 +48,8 @@ class Connection {
   // How long a step may go on once the agent is stopping.
   static constexpr std::chrono::milliseconds kStoppingGrace{1000};
 
-  // Connects and sets the session up.
-  Connection(const Settings& settings, hb::Host host);
+  // Connects and sets the session up. `silence` learns of waits that are long; it outlives the connection.
+  Connection(const Settings& settings, hb::Host host, Silence* silence = nullptr);
 
   // Runs one or more statements without parameters; the result is the last one's.
   Result run(const std::string& sql);
@@ -71,15 +72,17 @@ class Connection {
   struct Close {
     void operator()(PGconn* connection) const { PQfinish(connection); }
   };
-  // When the step that begins now must have ended.
+  // When the step that begins now must have ended, and how long it has heard nothing.
   struct Step {
     Clock::time_point deadline;
+    Silence::Wait waiting;
     bool stopping_seen = false;
   };
 
   void connect();
-  Step begin_step() const { return {Clock::now() + limit_}; }
+  Step begin_step() const { return {Clock::now() + limit_, Silence::Wait(silence_)}; }
   void wait(short events, Step& step);
+  void consume_input(Step& step);
   void flush(Step& step);
   Result next_result(Step& step);
   Result finish(Step& step);
@@ -88,6 +91,7 @@ class Connection {
 
   const Settings& settings_;
   hb::Host host_;
+  Silence* const silence_;
   std::chrono::milliseconds limit_;
   bool broken_ = false;
   std::unique_ptr<PGconn, Close> connection_;

@@ -50,10 +50,14 @@ int gravity(const std::exception_ptr& error) {
 }  // namespace
 
 PostgresSink::PostgresSink(const Config& config, hb::Host host)
-    : config_(config), host_(host), settings_(make_settings(config_)), upkeep_(config_, settings_, host) {
+    : config_(config),
+      host_(host),
+      settings_(make_settings(config_)),
+      silence_(host, name(), settings_.timeout),
+      upkeep_(config_, settings_, host) {
   const auto count = static_cast<std::size_t>(config_.connections);
   for (std::size_t i = 0; i < count; ++i) {
-    writers_.push_back(std::make_unique<Writer>(settings_, host_, kWatermarkCapacity / count));
+    writers_.push_back(std::make_unique<Writer>(settings_, host_, kWatermarkCapacity / count, &silence_));
   }
   assignment_.resize(count);
 }
@@ -94,6 +98,7 @@ void PostgresSink::close() {
 void PostgresSink::write(hb::Batch batch) {
   if (workers_.empty()) throw hb::Reopen("the connection is not open");
   std::vector<Verdict> verdicts;
+  Silence::Write waiting(silence_);
   try {
     check(batch, verdicts);
     try {
@@ -103,7 +108,7 @@ void PostgresSink::write(hb::Batch batch) {
       // Dropped behind our back: look again, once. What the other connections stored is met as a duplicate.
       verdicts.clear();
       check(batch, verdicts);
-      upkeep_.refresh();
+      upkeep_.refresh(&silence_);
       cover(batch, verdicts);
       store(batch, verdicts);
     }
@@ -112,6 +117,7 @@ void PostgresSink::write(hb::Batch batch) {
   } catch (const PartitionMissing& error) {
     throw hb::Retry(name() + ": " + error.what());
   }
+  waiting.done();
   for (const Verdict& verdict : verdicts) {
     switch (verdict.verdict) {
       case HB_VERDICT_REJECT:
@@ -159,7 +165,7 @@ void PostgresSink::cover(hb::Batch batch, std::vector<Verdict>& verdicts) {
     if (!coverage->covers(batch[row].time_us)) uncovered_.push_back(batch[row].time_us);
   }
   if (uncovered_.empty()) return;
-  coverage = upkeep_.cover(uncovered_);
+  coverage = upkeep_.cover(uncovered_, &silence_);
   const auto current = host_.now_us() - upkeep_.interval_us();
   std::erase_if(accepted_, [&](std::uint32_t row) {
     if (coverage->covers(batch[row].time_us)) return false;

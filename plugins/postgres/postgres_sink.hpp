@@ -3,6 +3,7 @@
 
 #include "config.hpp"
 #include "settings.hpp"
+#include "silence.hpp"
 #include "upkeep.hpp"
 #include "worker.hpp"
 #include "writer.hpp"
@@ -45,6 +46,7 @@ class PostgresSink {
   const Config config_;
   hb::Host host_;
   const Settings settings_;
+  Silence silence_;
   Upkeep upkeep_;
   std::vector<std::unique_ptr<Writer>> writers_;        // last as long as the sink: they keep what is not yet shown
   std::vector<std::vector<std::uint32_t>> assignment_;  // for each writer, its rows of the batch

@@ -90,15 +90,18 @@ void run_transaction(const Settings& settings, hb::Host host, std::chrono::milli
 }  // namespace
 
 void in_transaction(const Settings& settings, hb::Host host, std::chrono::milliseconds limit,
-                    const std::function<void(pqxx::work&)>& body) {
+                    const std::function<void(pqxx::work&)>& body, Silence* silence) {
+  Silence::Watch watch(silence);
   try {
     run_transaction(settings, host, limit, body);
+    watch.heard();
   } catch (const ServerError&) {
     throw;
   } catch (const hb::Error&) {
     throw;
   } catch (const std::exception& error) {
     const std::string state = sqlstate_of(error);
+    if (!state.empty()) watch.heard();
     throw ServerError(state, settings.clean(state.empty() ? error.what() : first_line(error.what())));
   }
 }

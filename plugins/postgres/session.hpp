@@ -2,6 +2,7 @@
 #pragma once
 
 #include "settings.hpp"
+#include "silence.hpp"
 
 #include <hbagent/sdk.hpp>
 #include <pqxx/pqxx>
@@ -13,8 +14,9 @@ namespace postgres {
 
 // Connects, runs `body` in one transaction, commits, disconnects. Ends with an error when it takes longer than
 // `limit`, which is also the statement_timeout, and soon after the agent begins to stop. Throws ServerError; what else
-// `body` throws passes through, and nothing is committed. [any thread]
+// `body` throws passes through, and nothing is committed. `silence`, where a write waits for it, learns when that takes
+// long. [any thread]
 void in_transaction(const Settings& settings, hb::Host host, std::chrono::milliseconds limit,
-                    const std::function<void(pqxx::work&)>& body);
+                    const std::function<void(pqxx::work&)>& body, Silence* silence = nullptr);
 
 }  // namespace postgres

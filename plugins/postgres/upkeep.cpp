@@ -89,43 +89,45 @@ std::shared_ptr<const Coverage> Upkeep::coverage() const {
   return coverage_;
 }
 
-void Upkeep::refresh() {
+void Upkeep::refresh(Silence* silence) {
   std::shared_ptr<const Coverage> seen;
-  in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
+  const auto look = [&](pqxx::work& transaction) {
     seen = std::make_shared<const Coverage>(coverage_of(read_partitions(transaction)));
-  });
+  };
+  in_transaction(settings_, host_, settings_.timeout, look, silence);
   const std::lock_guard lock(mutex_);
   coverage_ = std::move(seen);
 }
 
-std::shared_ptr<const Coverage> Upkeep::cover(std::span<const std::int64_t> times) {
-  refresh();
+std::shared_ptr<const Coverage> Upkeep::cover(std::span<const std::int64_t> times, Silence* silence) {
+  refresh(silence);
   if (config_.manage_schema) {
-    while (add_partitions(times)) {
+    while (add_partitions(times, silence)) {
     }
   }
   return coverage();
 }
 
-bool Upkeep::add_partitions(std::span<const std::int64_t> times) {
+bool Upkeep::add_partitions(std::span<const std::int64_t> times, Silence* silence) {
   if (coverage()->missing(times, interval_us()).empty()) return false;
   const auto old = host_.now_us() - interval_us();
   std::size_t made = 0;
   std::shared_ptr<const Coverage> seen;
+  const auto add = [&](pqxx::work& transaction) {
+    lock_schema(transaction, settings_);
+    Partitions partitions = read_partitions(transaction);
+    const auto ranges = coverage_of(partitions).missing(times, interval_us());
+    for (const TimeRange& range : ranges) {
+      if (made == kPartitionsPerTransaction) break;
+      if (range.to <= old && partitions.all.size() >= static_cast<std::size_t>(config_.max_partitions)) continue;
+      create_partition(transaction, range);
+      partitions.all.push_back({{}, range});
+      ++made;
+    }
+    seen = std::make_shared<const Coverage>(coverage_of(partitions));
+  };
   try {
-    in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
-      lock_schema(transaction, settings_);
-      Partitions partitions = read_partitions(transaction);
-      const auto ranges = coverage_of(partitions).missing(times, interval_us());
-      for (const TimeRange& range : ranges) {
-        if (made == kPartitionsPerTransaction) break;
-        if (range.to <= old && partitions.all.size() >= static_cast<std::size_t>(config_.max_partitions)) continue;
-        create_partition(transaction, range);
-        partitions.all.push_back({{}, range});
-        ++made;
-      }
-      seen = std::make_shared<const Coverage>(coverage_of(partitions));
-    });
+    in_transaction(settings_, host_, settings_.timeout, add, silence);
   } catch (const ServerError& error) {
     if (error.sqlstate != "42501") throw;
     throw hb::Failed("the role may not add partitions (" + std::string(error.what()) +
@@ -142,7 +144,7 @@ void Upkeep::cover_ahead() {
   std::vector<std::int64_t> times;
   const auto now = host_.now_us();
   for (std::int64_t i = 0; i <= config_.partitions_ahead; ++i) times.push_back(now + i * interval_us());
-  while (add_partitions(times)) {
+  while (add_partitions(times, nullptr)) {
   }
 }
 

@@ -5,6 +5,7 @@
 #include "config.hpp"
 #include "partitions.hpp"
 #include "settings.hpp"
+#include "silence.hpp"
 
 #include <hbagent/sdk.hpp>
 
@@ -25,11 +26,11 @@ class Upkeep {
 
   // Which times have a partition, as last seen.
   std::shared_ptr<const Coverage> coverage() const;
-  // Looks which partitions there are.
-  void refresh();
+  // Looks which partitions there are. Here and below, `silence` is given where a write waits for it.
+  void refresh(Silence* silence = nullptr);
   // Makes partitions for times that have none, as far as manage_schema and max_partitions allow. Looks again first:
   // another agent or an administrator may have made them.
-  std::shared_ptr<const Coverage> cover(std::span<const std::int64_t> times);
+  std::shared_ptr<const Coverage> cover(std::span<const std::int64_t> times, Silence* silence = nullptr);
   // Partitions ahead of the clock.
   void cover_ahead();
   // Drops the partitions that lie before the retention entirely.
@@ -43,7 +44,7 @@ class Upkeep {
 
  private:
   // Up to max_partitions for old times. True: some were made.
-  bool add_partitions(std::span<const std::int64_t> times);
+  bool add_partitions(std::span<const std::int64_t> times, Silence* silence);
 
   const Config& config_;
   const Settings& settings_;

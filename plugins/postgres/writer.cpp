@@ -45,7 +45,7 @@ std::uint64_t customer_hash(const hb::Reading& reading) {
 }
 
 void Writer::connect() {
-  connection_.emplace(settings_, host_);
+  connection_.emplace(settings_, host_, silence_);
   // Whoever cleans up behind dead writers cannot get this lock while the session lives.
   writer_id_ = static_cast<std::int64_t>((std::uint64_t{random_()} << 32 | random_()) >> 1);
   connection_->run("SELECT pg_advisory_lock(" + std::to_string(writer_id_) + ")");

@@ -42,8 +42,9 @@ class Writer {
     std::uint64_t redone = 0;    // batches that COPY found to hold duplicates
   };
 
-  Writer(const Settings& settings, hb::Host host, std::size_t watermark_capacity)
-      : settings_(settings), host_(host), watermarks_(watermark_capacity) {}
+  // `silence` learns of waits that are long; it outlives the writer.
+  Writer(const Settings& settings, hb::Host host, std::size_t watermark_capacity, Silence* silence = nullptr)
+      : settings_(settings), host_(host), silence_(silence), watermarks_(watermark_capacity) {}
 
   // Throws ServerError. What was not yet shown in heartrate_data is kept across connections.
   void connect();
@@ -86,6 +87,7 @@ class Writer {
 
   const Settings& settings_;
   hb::Host host_;
+  Silence* const silence_;
   Watermarks watermarks_;
   Latest latest_;
   Counts counts_;

@@ -97,6 +97,30 @@ def test_outages_of_postgresql_and_kafka_lose_and_double_nothing(agent, own_kafk
     assert consumer.terminate() == 0
 
 
+def test_a_frozen_postgresql_is_not_ready_within_seconds_and_goes_on(agent, own_postgres):
+    """All of its processes stand still; connections stay open. The sink's timeout is its default, 30 s."""
+    database = own_postgres.new_database()
+    writer = agent(pipeline.generator(100_000_000, "rate = 1000.0", start="now")
+                   + f'[[sink]]\nplugin = "postgres"\nuri = "{database.uri}"\n').start().wait_ready()
+    wait_until(lambda: pipeline.row_count(database) > 1000, 60, "the agent to write")
+    own_postgres.pause()
+    try:
+        begin = time.monotonic()
+        writer.wait_not_ready(20)
+        took = time.monotonic() - begin
+        code, reason = writer.get("/readyz")
+    finally:
+        own_postgres.resume()
+    assert code == 503 and "no answer for 5 s" in reason, reason
+    assert took > 4
+    writer.wait_ready(30)
+    # The write that waited was done, not given up.
+    assert "trying again" not in writer.log and "connected again" in writer.log, writer.log_tail()
+    assert writer.terminate() == 0, writer.log_tail()
+    delivered = pipeline.final_ledger(writer)["sink/postgres"]["delivered"]
+    assert pipeline.row_count(database) == delivered > 1000
+
+
 def outage(seconds):
     """How long the server stays away is the subject here, not something that is waited for."""
     time.sleep(seconds)

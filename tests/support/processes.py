@@ -36,6 +36,19 @@ def free_port():
         return port
 
 
+def children(pid):
+    """The ids of a process's children."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()  # the name before it may hold blanks
+        except OSError:  # has just ended
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
 class ChildProcess:
     """One process at a time, started from `command`, with standard output and error appended to `log_path`.
 

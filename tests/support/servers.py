@@ -3,6 +3,8 @@
 How each is configured and started is known in one place, deploy/lib/server.sh, which the local stack uses too.
 """
 
+import contextlib
+import os
 import pathlib
 import shutil
 import signal
@@ -159,6 +161,20 @@ class PostgresServer(Server):
     def uri(self, database="heartbeat_db", user="hbagent"):
         """The connection string; user "postgres" is the superuser. Each role's password is its name."""
         return f"postgresql://{user}:{user}@127.0.0.1:{self.port}/{database}"
+
+    def _signal_all(self, number):
+        """The postmaster first, so that it makes no new process meanwhile."""
+        self.send_signal(number)
+        for pid in processes.children(self.pid):
+            with contextlib.suppress(ProcessLookupError):  # a session that has just ended
+                os.kill(pid, number)
+
+    def pause(self):
+        """With its backends: an open session would go on answering."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self):
+        self._signal_all(signal.SIGCONT)
 
     def database(self, name="heartbeat_db"):
         return Database(self, name)

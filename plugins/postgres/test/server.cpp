@@ -9,6 +9,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 // libpqxx 6.4 forgets one result, 2 KB, when a session ends in the middle of a statement, as it does here on purpose.
@@ -144,6 +146,22 @@ void Server::stop() {
 void Server::crash() {
   kill(process_, SIGKILL);
   reap();
+}
+
+// The postmaster first, so that it makes no new one meanwhile.
+void Server::signal_all(int number) const {
+  kill(process_, number);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "stat");
+    std::string stat;
+    if (!std::getline(file, stat)) continue;  // no process, or one that has just ended
+    // "PID (NAME) STATE PARENT ...", where the name may hold blanks.
+    std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+    std::string state;
+    pid_t parent = 0;
+    fields >> state >> parent;
+    if (parent == process_) kill(std::stoi(entry.path().filename()), number);
+  }
 }
 
 std::string Server::uri(const std::string& database, const std::string& role) const {

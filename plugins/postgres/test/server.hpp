@@ -2,6 +2,7 @@
 #pragma once
 
 #include <libpq-fe.h>
+#include <signal.h>
 #include <sys/types.h>
 
 #include <memory>
@@ -45,6 +46,9 @@ class Server {
   void start();
   void stop();   // clean, clients are sent away
   void crash();  // kill -9
+  // SIGSTOP and SIGCONT for all of its processes: connections stay open, nothing answers.
+  void freeze() { signal_all(SIGSTOP); }
+  void thaw() { signal_all(SIGCONT); }
   int port() const { return port_; }
   const std::string& folder() const { return folder_; }
   std::string uri(const std::string& database, const std::string& role = "hbagent") const;
@@ -55,6 +59,7 @@ class Server {
  private:
   Server();
   void reap();
+  void signal_all(int number) const;
 
   std::string folder_;
   int port_ = 0;

@@ -6,6 +6,7 @@
 #include "order.hpp"
 #include "partitions.hpp"
 #include "settings.hpp"
+#include "silence.hpp"
 #include "sqlstate.hpp"
 #include "support/catch.hpp"
 #include "watermarks.hpp"
@@ -294,4 +295,60 @@ TEST_CASE("partitions are named by where they begin") {
   CHECK(partition_name(1'795'046'400'000'000 + 36'000'000'000) == "heartbeats_p20261119_100000");
   CHECK(partition_name(-1) == "heartbeats_p19691231_235959");
   CHECK(timestamp_text(1'795'046'400'123'456) == "2026-11-19 00:00:00.123456+00");
+}
+
+TEST_CASE("silence is told once, after 5 s or a quarter of the timeout, and ends when all have heard") {
+  using namespace std::chrono_literals;
+  hb::testing::TestHost host;
+  CHECK(Silence(host.host(), "S", 30s).notice() == 5s);
+  CHECK(Silence(host.host(), "S", 300ms).notice() == 75ms);
+  Silence silence(host.host(), "S", 8s);
+  const Silence::Clock::time_point start{};
+  Silence::Wait a(&silence, start);
+  Silence::Wait b(&silence, start + 1s);
+  a.still_waiting(start + 100s);
+  CHECK_FALSE(host.health());  // nothing is written
+  Silence::Write write(silence);
+  b.heard(start + 100s);
+  b.still_waiting(start + 101999ms);
+  CHECK_FALSE(host.health());
+  b.still_waiting(start + 102s);
+  CHECK(host.health() ==
+        std::pair{false,
+                  std::string("S: no answer for 2 s, still waiting: it is frozen, overloaded, or waits for a lock")});
+  a.still_waiting(start + 102s);
+  b.heard(start + 103s);
+  CHECK_FALSE(host.health()->first);
+  a.heard(start + 103s);
+  CHECK(host.health()->first);
+  a.still_waiting(start + 104999ms);
+  CHECK(host.health()->first);
+  a.still_waiting(start + 105s);
+  CHECK_FALSE(host.health()->first);
+  a.heard(start + 106s);
+}
+
+TEST_CASE("after a wait that was given up only a write that succeeds says that the server is up") {
+  using namespace std::chrono_literals;
+  hb::testing::TestHost host;
+  Silence silence(host.host(), "S", 8s);
+  const Silence::Clock::time_point start{};
+  Silence::Wait other(&silence, start);
+  {
+    const Silence::Write write(silence);
+    {
+      Silence::Wait lost(&silence, start);
+      lost.still_waiting(start + 3s);
+      other.still_waiting(start + 3s);
+    }
+    other.heard(start + 4s);
+    CHECK_FALSE(host.health()->first);
+  }
+  CHECK_FALSE(host.health()->first);
+  {
+    Silence::Write write(silence);
+    other.still_waiting(start + 10s);
+    write.done();
+  }
+  CHECK(host.health()->first);
 }
