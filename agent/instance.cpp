@@ -100,8 +100,7 @@ std::vector<Verdict> VerdictList::take(std::size_t count, std::initializer_list<
 
 Instance::Instance(std::uint32_t kind, const InstanceConfig& config, Logger& logger, std::filesystem::path state_dir,
                    SourcePort* port)
-    : kind_(kind),
-      config_(config),
+    : config_(config),
       component_(kind_word(kind) + "/" + config.name()),
       functions_(config.plugin->functions),
       logger_(logger),

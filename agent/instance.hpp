@@ -108,7 +108,6 @@ class Instance {
   void on_health(bool up, const std::string& text);
   void on_gauge(const char* name, double value);
 
-  const std::uint32_t kind_;
   const InstanceConfig& config_;
   const std::string component_;
   const hb_plugin& functions_;
