@@ -3,6 +3,7 @@
 
 #include <hbagent/plugin.h>
 
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>

@@ -1,3 +1,4 @@
+#include <functional>
 #include <random>
 
 #include "line_reader.hpp"

@@ -1,5 +1,6 @@
 // The source `file`: where in a line, or in the file's name, a reading's parts are found.
 #include <algorithm>
+#include <functional>
 
 #include "file_source.hpp"
 #include "support/catch.hpp"

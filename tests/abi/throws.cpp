@@ -1,6 +1,7 @@
 // A plugin written against the C ABI that lets exceptions out of every function, which the ABI forbids.
 #include <hbagent/plugin.h>
 
+#include <cstdint>
 #include <stdexcept>
 
 namespace {

@@ -1,6 +1,7 @@
 #include <hbcommon/decoder.hpp>
 #include <hbcommon/time.hpp>
 
+#include <functional>
 #include <random>
 #include <string>
 

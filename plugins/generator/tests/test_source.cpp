@@ -298,7 +298,7 @@ TEST_CASE("options that do not fit together are refused with the key and a reaso
     Config config;
     c.change(config);
     CAPTURE(c.reason);
-    CHECK_THROWS_WITH(GeneratorSource(config, host.host()), Catch::Matchers::Contains(c.reason));
+    CHECK_THROWS_WITH(GeneratorSource(config, host.host()), contains_text(c.reason));
   }
 }
 
