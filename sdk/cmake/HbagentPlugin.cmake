@@ -15,7 +15,7 @@ function(hbagent_find_catch)
   find_package(Catch2 REQUIRED GLOBAL)
   add_library(hbagent_catch INTERFACE)
   if(TARGET Catch2::Catch2WithMain)
-    target_link_libraries(hbagent_catch INTERFACE Catch2::Catch2WithMain)
+    target_link_libraries(hbagent_catch INTERFACE Catch2::Catch2WithMain hbagent::sdk)
   else()
     # Catch2 2 is one header: compile its main once.
     add_library(hbagent_catch_main STATIC ${HBAGENT_CMAKE_DIR}/catch_main.cpp)
