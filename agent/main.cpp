@@ -73,6 +73,21 @@ int run(int argc, char** argv) {
       ->required();
   add_plugin_dir(*init, options);
 
+  CLI::App* journal = app.add_subcommand("journal", "Look into the journal on disk, or mend it");
+  journal->require_subcommand(1);
+  CLI::App* journal_info = journal->add_subcommand("info", "Show what the journal holds, and how far each sink is");
+  CLI::App* journal_verify =
+      journal->add_subcommand("verify", "Read all of it and name every damage; exit code 1 if any");
+  CLI::App* journal_forget =
+      journal->add_subcommand("forget", "Let go of what is kept for a sink that the configuration does not have");
+  std::string journal_sink;
+  journal_forget->add_option("SINK", journal_sink, "Name of the sink")->required();
+  CLI::App* journal_repair =
+      journal->add_subcommand("repair", "Go on without segment files that are gone; their readings count as lost");
+  for (CLI::App* each : {journal_info, journal_verify, journal_forget, journal_repair}) {
+    add_common(*each, options, true);
+  }
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -81,6 +96,10 @@ int run(int argc, char** argv) {
   if (version) return hbagent::show_version(options.plugin_dirs);
   if (check->parsed()) return hbagent::check_config(options, connect);
   if (plugins->parsed()) return hbagent::show_plugins(options.plugin_dirs, plugin_name, markdown);
+  if (journal_info->parsed()) return hbagent::journal_info(options);
+  if (journal_verify->parsed()) return hbagent::journal_verify(options);
+  if (journal_forget->parsed()) return hbagent::journal_forget(options, journal_sink);
+  if (journal_repair->parsed()) return hbagent::journal_repair(options);
   if (init->parsed()) return hbagent::init_config(options.plugin_dirs, init_plugins);
   if (options.config.empty()) {
     std::fprintf(stderr, "hbagent: give a configuration with -c FILE, or see hbagent --help\n");

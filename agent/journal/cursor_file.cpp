@@ -32,6 +32,18 @@ bool sound(const Record& record) {
   return record.backlog_count <= std::size(record.backlog);
 }
 
+std::optional<CursorFile::Content> newest(FileIo& io, int fd, const std::filesystem::path& path) {
+  std::optional<Record> newest;
+  for (std::uint64_t copy = 0; copy < 2; ++copy) {
+    Record record{};
+    if (io.read(fd, &record, sizeof record, copy * kCopyDistance, path) < sizeof record) continue;
+    if (sound(record) && (!newest || record.serial > newest->serial)) newest = record;
+  }
+  if (!newest) return std::nullopt;
+  return CursorFile::Content{newest->journal_id, newest->serial,
+                             SinkCursor(newest->live, {newest->backlog, newest->backlog + newest->backlog_count})};
+}
+
 }  // namespace
 
 std::filesystem::path CursorFile::path_of(const std::filesystem::path& folder, const std::string& sink) {
@@ -53,16 +65,15 @@ CursorFile::CursorFile(FileIo& io, const std::filesystem::path& folder, const st
 }
 
 std::optional<CursorFile::Content> CursorFile::read() {
-  std::optional<Record> newest;
-  for (std::uint64_t copy = 0; copy < 2; ++copy) {
-    Record record{};
-    if (io_.read(fd_.get(), &record, sizeof record, copy * kCopyDistance, path_) < sizeof record) continue;
-    if (sound(record) && (!newest || record.serial > newest->serial)) newest = record;
-  }
-  if (!newest) return std::nullopt;
-  serial_ = newest->serial;
-  return Content{newest->journal_id,
-                 SinkCursor(newest->live, {newest->backlog, newest->backlog + newest->backlog_count})};
+  const auto content = newest(io_, fd_.get(), path_);
+  if (content) serial_ = content->serial;
+  return content;
+}
+
+std::optional<CursorFile::Content> CursorFile::peek(FileIo& io, const std::filesystem::path& folder,
+                                                    const std::string& sink) {
+  const auto path = path_of(folder, sink);
+  return newest(io, io.open(path, false).get(), path);
 }
 
 void CursorFile::write(std::uint64_t journal_id, const SinkCursor& cursor) {

@@ -17,6 +17,7 @@ class CursorFile {
 
   struct Content {
     std::uint64_t journal_id = 0;
+    std::uint64_t serial = 0;
     SinkCursor cursor;
   };
   // The newest whole copy; nothing where there is none.
@@ -27,6 +28,8 @@ class CursorFile {
   void sync();
   const std::filesystem::path& path() const { return path_; }
 
+  // The newest whole copy in a sink's file, which stays as it is. Throws std::system_error.
+  static std::optional<Content> peek(FileIo& io, const std::filesystem::path& folder, const std::string& sink);
   static std::filesystem::path path_of(const std::filesystem::path& folder, const std::string& sink);
   // The sinks that have a cursor in the folder, in order of their names.
   static std::vector<std::string> sinks_in(const std::filesystem::path& folder);

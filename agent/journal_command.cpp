@@ -1,0 +1,269 @@
+// hbagent journal: what is on disk, whether it can all be read, and mending it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <system_error>
+
+#include "commands.hpp"
+#include "config.hpp"
+#include "journal/cursor_file.hpp"
+#include "journal/folder_lock.hpp"
+#include "journal/frame_scanner.hpp"
+#include "journal/segment_folder.hpp"
+#include "journal/segment_log.hpp"
+#include "text.hpp"
+
+namespace hbagent {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What one segment holds, found by walking through it.
+struct Walk {
+  std::uint64_t first = 0, end = 0;  // positions
+  std::uint64_t readings = 0;
+  std::int64_t oldest_us = 0, newest_us = 0;  // when written
+  struct Damage {
+    std::uint64_t offset;
+    std::uint64_t position;
+    std::uint64_t readings;
+  };
+  std::vector<Damage> damages;
+};
+
+class JournalFolder {
+ public:
+  explicit JournalFolder(fs::path folder) : folder_(std::move(folder)), found_(list_segments(folder_)) {}
+
+  const fs::path& path() const { return folder_; }
+  const SegmentFolder& files() const { return found_; }
+  FileIo& io() { return *io_; }
+
+  // `superseded_at`: where a later segment begins. The last one ends where its frames do.
+  Walk walk(const SegmentFolder::Segment& segment, std::optional<std::uint64_t> superseded_at) {
+    const auto path = folder_ / file_name(segment.name);
+    const UniqueFd fd = io_->open(path, false);
+    FrameScanner scanner(*io_, fd.get(), path, segment.name.sequence, {kHeaderBlock, segment.name.first},
+                         segment.bytes);
+    Walk walk;
+    walk.first = walk.end = segment.name.first;
+    std::optional<std::uint64_t> damage;
+    const auto note = [&](std::uint64_t position) {
+      if (!damage && position == walk.end) return;
+      walk.damages.push_back({damage.value_or(scanner.offset()), walk.end, position - walk.end});
+      damage.reset();
+    };
+    for (auto kind = scanner.next(); kind != FrameScanner::Kind::end; kind = scanner.next()) {
+      if (kind == FrameScanner::Kind::damaged) {
+        damage = scanner.offset();
+        continue;
+      }
+      const FrameHeader& frame = scanner.header();
+      if (superseded_at && frame.position >= *superseded_at) break;
+      note(frame.position);
+      walk.end = frame.position + frame.count;
+      walk.readings += frame.count;
+      if (walk.oldest_us == 0) walk.oldest_us = frame.written_us;
+      walk.newest_us = frame.written_us;
+    }
+    if (superseded_at && walk.end < *superseded_at) {
+      note(*superseded_at);
+      walk.end = *superseded_at;
+    }
+    return walk;
+  }
+
+  std::optional<std::uint64_t> superseded_at(std::size_t index) const {
+    std::optional<std::uint64_t> end;
+    for (std::size_t later = index + 1; later < found_.segments.size(); ++later) {
+      const std::uint64_t first = found_.segments[later].name.first;
+      end = std::max(found_.segments[index].name.first, std::min(end.value_or(first), first));
+    }
+    return end;
+  }
+
+ private:
+  fs::path folder_;
+  SegmentFolder found_;
+  std::unique_ptr<FileIo> io_ = make_posix_file_io();
+};
+
+// Runs `body` with the journal's folder, and turns what goes wrong into a message and an exit code.
+template <class Body>
+int with_journal(const RunOptions& options, const Body& body) {
+  Problems problems(options.config.string());
+  std::unique_ptr<PluginCatalog> catalog;
+  const auto config = load_config(options.config, options.plugin_dirs, catalog, problems);
+  if (config == nullptr) {
+    for (const std::string& line : problems.lines()) fmt::print(stderr, "{}\n", line);
+    return kExitUsage;
+  }
+  if (config->journal.mode != JournalSection::Mode::disk) {
+    fmt::print(stderr, "{}: [journal] mode is \"memory\": there is no journal on disk\n", options.config.string());
+    return kExitUsage;
+  }
+  const fs::path folder = config->journal_folder();
+  if (!fs::is_directory(folder)) {
+    fmt::print(stderr, "{} does not exist: the agent has not run with this configuration yet\n", folder.string());
+    return kExitFailed;
+  }
+  try {
+    return body(*config, folder);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "hbagent: {}\n", error.what());
+    return kExitFailed;
+  }
+}
+
+template <class Body>
+int with_stopped_journal(const RunOptions& options, const Body& body) {
+  return with_journal(options, [&](const Config& config, const fs::path& folder) {
+    const FolderLock lock(folder);
+    if (!lock.held()) {
+      fmt::print(stderr, "the agent uses the journal in {}: stop it first\n", folder.string());
+      return kExitFailed;
+    }
+    return body(config, folder);
+  });
+}
+
+bool in_use(const fs::path& folder) {
+  return !FolderLock(folder).held();
+}
+
+std::string mebibytes(std::uint64_t bytes) {
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+}  // namespace
+
+int journal_info(const RunOptions& options) {
+  return with_journal(options, [](const Config& config, const fs::path& path) {
+    JournalFolder folder(path);
+    const auto& segments = folder.files().segments;
+    std::uint64_t bytes = 0;
+    for (const auto& segment : segments) bytes += segment.bytes;
+    fmt::print("journal    {}{}\n", path.string(), in_use(path) ? " (in use by an agent)" : "");
+    fmt::print("on disk    {} segments, {} of at most {}; {} spare\n", segments.size(), mebibytes(bytes),
+               mebibytes(config.journal.bound()), folder.files().spares.size());
+    if (segments.empty()) return kExitDone;
+    const Walk newest = folder.walk(segments.back(), std::nullopt);
+    const Walk oldest = segments.size() == 1 ? newest : folder.walk(segments.front(), folder.superseded_at(0));
+    fmt::print("readings   positions {} to {}\n", oldest.first, newest.end);
+    if (oldest.oldest_us != 0) fmt::print("oldest     written {}\n", iso_time(oldest.oldest_us));
+    if (newest.newest_us != 0) fmt::print("newest     written {}\n", iso_time(newest.newest_us));
+    for (const std::string& sink : CursorFile::sinks_in(path)) {
+      const auto content = CursorFile::peek(folder.io(), path, sink);
+      const bool configured = std::any_of(config.sinks.begin(), config.sinks.end(),
+                                          [&](const InstanceConfig& each) { return each.name() == sink; });
+      const std::string note =
+          configured ? ""
+                     : fmt::format(" (not in the configuration; \"hbagent journal forget {}\" lets go of them)", sink);
+      if (!content) {
+        fmt::print("sink       {}: its cursor cannot be read; it begins with the oldest reading\n", sink);
+        continue;
+      }
+      const std::uint64_t end = std::max(newest.end, content->cursor.live());  // an agent may go on meanwhile
+      fmt::print("sink       {}: {} readings to deliver{}\n", sink, grouped(content->cursor.pending(end)), note);
+    }
+    return kExitDone;
+  });
+}
+
+int journal_verify(const RunOptions& options) {
+  return with_journal(options, [](const Config&, const fs::path& path) {
+    JournalFolder folder(path);
+    const auto& segments = folder.files().segments;
+    std::uint64_t readings = 0, lost = 0, damages = 0;
+    try {
+      check_complete(folder.files(), path);
+    } catch (const JournalError& error) {
+      fmt::print("{}\n", error.what());
+      ++damages;
+    }
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      const auto file = path / file_name(segments[i].name);
+      Walk walk;
+      try {
+        walk = folder.walk(segments[i], folder.superseded_at(i));
+      } catch (const std::system_error&) {
+        if (fs::exists(file)) throw;
+        continue;  // a running agent was done with it meanwhile
+      }
+      if (!walk.damages.empty() && !fs::exists(file)) continue;
+      readings += walk.readings;
+      for (const Walk::Damage& damage : walk.damages) {
+        fmt::print("damaged: {} at byte {}: {} readings from position {} on\n", file.string(), damage.offset,
+                   damage.readings, damage.position);
+        lost += damage.readings;
+        ++damages;
+      }
+    }
+    fmt::print("{} segments, {} readings sound, {} damaged places, {} readings lost{}\n", segments.size(),
+               grouped(readings), damages, grouped(lost),
+               in_use(path) ? "; an agent is at work, what it does meanwhile may be left out" : "");
+    return damages == 0 ? kExitDone : kExitFailed;
+  });
+}
+
+int journal_forget(const RunOptions& options, const std::string& sink) {
+  return with_stopped_journal(options, [&](const Config& config, const fs::path& path) {
+    const auto known = CursorFile::sinks_in(path);
+    if (std::find(known.begin(), known.end(), sink) == known.end()) {
+      const std::string meant = nearest(sink, known);
+      fmt::print(stderr, "the journal keeps nothing for a sink \"{}\";{} it knows: {}\n", sink,
+                 meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant), joined(known));
+      return kExitUsage;
+    }
+    if (std::any_of(config.sinks.begin(), config.sinks.end(), [&](const auto& each) { return each.name() == sink; })) {
+      fmt::print(stderr, "the configuration still has the sink \"{}\": take it out first\n", sink);
+      return kExitUsage;
+    }
+    JournalFolder folder(path);
+    const auto content = CursorFile::peek(folder.io(), path, sink);
+    std::uint64_t pending = 0;
+    if (content && !folder.files().segments.empty()) {
+      const std::uint64_t end = folder.walk(folder.files().segments.back(), std::nullopt).end;
+      pending = content->cursor.pending(std::max(end, content->cursor.live()));
+    }
+    folder.io().remove(CursorFile::path_of(path, sink));
+    folder.io().sync_folder(path);
+    fmt::print("forgotten: sink \"{}\", with {} readings that it had not delivered\n", sink, grouped(pending));
+    return kExitDone;
+  });
+}
+
+int journal_repair(const RunOptions& options) {
+  return with_stopped_journal(options, [](const Config&, const fs::path& path) {
+    JournalFolder folder(path);
+    const auto& segments = folder.files().segments;
+    if (segments.empty()) {
+      fmt::print("nothing to mend: there are no segments\n");
+      return kExitDone;
+    }
+    const std::uint64_t id = check_headers(folder.io(), folder.files(), path);
+    std::size_t made = 0;
+    for (std::size_t i = 1; i < segments.size(); ++i) {
+      const SegmentName& next = segments[i].name;
+      for (std::uint64_t missing = segments[i - 1].name.sequence + 1; missing < next.sequence; ++missing, ++made) {
+        // An empty one in its place: what it held shows as lost when a sink comes by.
+        const SegmentName name{missing, next.first};
+        const auto file = path / file_name(name);
+        const UniqueFd fd = folder.io().open(file, true);
+        SegmentHeader header = make_segment_header(id, name, 0);
+        const iovec part{&header, sizeof header};
+        folder.io().write(fd.get(), {&part, 1}, 0, file);
+        folder.io().sync(fd.get(), file);
+        fmt::print("segment {} was missing: the readings that it held count as lost\n", missing);
+      }
+    }
+    folder.io().sync_folder(path);
+    if (made == 0) fmt::print("nothing to mend: no segment is missing\n");
+    return kExitDone;
+  });
+}
+
+}  // namespace hbagent

@@ -1,0 +1,123 @@
+"""hbagent journal info | verify | forget | repair, on a journal that a stopped agent has left behind."""
+
+import re
+import subprocess
+
+import pytest
+from support.agent import binary
+
+COUNT = 300_000
+
+
+def config(tmp_path, sinks):
+    return f"""
+[agent]
+data_dir = "{tmp_path}/data"
+[journal]
+max_size = "64MiB"
+[[source]]
+plugin = "generator"
+count = {COUNT}
+customers = 50
+speed = "max"
+start = "2026-01-01T00:00:00Z"
+{sinks}
+"""
+
+
+def dead(name):
+    return f'[[sink]]\nplugin = "postgres"\nname = "{name}"\nhost = "127.0.0.1"\nport = 1\n'
+
+
+def to_file(path):
+    return f'[[sink]]\nplugin = "file"\npath = "{path}"\nname = "file"\n'
+
+
+def journal(agent, *arguments):
+    result = subprocess.run([binary(), "journal", *arguments, "-c", agent.config_path], capture_output=True, text=True,
+                            timeout=60)
+    return result.returncode, result.stdout + result.stderr
+
+
+@pytest.fixture
+def left_behind(agent, tmp_path):
+    """An agent that has stopped: the file sink has everything, the dead one nothing."""
+    made = agent(config(tmp_path, to_file(tmp_path / "out.jsonl") + dead("gone"))).start()
+    made.wait_log(r"source/generator: finished")
+    made.wait_while_running(lambda: made.status()["sinks"][0]["pending"] == 0, 60, "to fill the file")
+    assert made.terminate() == 0
+    return made
+
+
+def test_info_says_what_each_sink_has_still_to_deliver(left_behind):
+    code, text = journal(left_behind, "info")
+    assert code == 0
+    assert re.search(r"sink +file: 0 readings to deliver", text)
+    assert re.search(r"sink +gone: 300,000 readings to deliver", text)
+    assert "positions 0 to 300000" in text
+    assert "in use" not in text
+
+
+def test_verify_names_a_damage_and_the_next_run_passes_it(left_behind, tmp_path, agent):
+    assert journal(left_behind, "verify")[0] == 0
+    segments = sorted((tmp_path / "data/journal").glob("*.segment"))
+    assert len(segments) > 2
+    with open(segments[1], "r+b") as segment:
+        segment.seek(1_000_000)
+        segment.write(b"damaged!")
+    code, text = journal(left_behind, "verify")
+    assert code == 1
+    lost = int(re.search(rf"damaged: {segments[1]} at byte \d+: (\d+) readings", text).group(1))
+    assert 0 < lost <= 1024
+    again = agent(config(tmp_path, to_file(tmp_path / "out.jsonl")
+                         + f'[[sink]]\nplugin = "file"\nname = "gone"\npath = "{tmp_path}/gone.jsonl"\n')
+                  .replace(f"count = {COUNT}", "count = 1")).start()
+    assert again.wait() == 0
+    assert len((tmp_path / "gone.jsonl").read_text().splitlines()) == COUNT + 1 - lost
+    assert f"{lost} readings from position" in again.log
+    assert re.search(rf"sink/gone: delivered .* dropped {lost:,}, pending 0", again.log)
+
+
+def test_a_sink_taken_out_of_the_configuration_is_kept_until_it_is_forgotten(left_behind, tmp_path):
+    code, text = journal(left_behind, "forget", "gone")
+    assert code == 2 and "the configuration still has the sink" in text
+    left_behind.configure(config(tmp_path, to_file(tmp_path / "out.jsonl")).replace(f"count = {COUNT}", "count = 1"))
+    left_behind.start()
+    assert left_behind.wait() == 0
+    assert 'keeps 300000 readings for sink "gone", which the configuration does not have' in left_behind.log
+    code, text = journal(left_behind, "forget", "gome")
+    assert code == 2 and 'did you mean "gone"?' in text
+    code, text = journal(left_behind, "forget", "gone")
+    assert code == 0 and 'forgotten: sink "gone", with 300,001 readings' in text
+    left_behind.start()
+    assert left_behind.wait() == 0
+    assert "positions 0" not in journal(left_behind, "info")[1]  # the space is free again
+
+
+def test_repair_goes_on_without_a_segment_that_is_gone(left_behind, tmp_path, agent):
+    segments = sorted((tmp_path / "data/journal").glob("*.segment"))
+    segments[1].unlink()
+    again = config(tmp_path, to_file(tmp_path / "out.jsonl")
+                   + f'[[sink]]\nplugin = "file"\nname = "gone"\npath = "{tmp_path}/gone.jsonl"\n')
+    left_behind.configure(again.replace(f"count = {COUNT}", "count = 1"))
+    left_behind.start()
+    assert left_behind.wait() == 2
+    assert "lacks segment 2" in left_behind.log and "hbagent journal repair" in left_behind.log
+    assert journal(left_behind, "verify")[0] == 1
+    code, text = journal(left_behind, "repair")
+    assert code == 0 and "segment 2 was missing" in text
+    left_behind.start()
+    assert left_behind.wait() == 0
+    dropped = int(re.findall(r"sink/gone: delivered .* dropped ([\d,]+),", left_behind.log)[-1].replace(",", ""))
+    assert dropped > 10_000
+    assert len((tmp_path / "gone.jsonl").read_text().splitlines()) == COUNT + 1 - dropped
+
+
+def test_commands_that_write_need_a_stopped_agent(agent, tmp_path):
+    running = agent(config(tmp_path, to_file(tmp_path / "out.jsonl") + dead("gone"))).start()
+    running.wait_log(r"source/generator: finished")
+    for command in (["repair"], ["forget", "gone"]):
+        code, text = journal(running, *command)
+        assert code == 1 and "stop it first" in text
+    code, text = journal(running, "info")
+    assert code == 0 and "(in use by an agent)" in text
