@@ -48,6 +48,8 @@ stack_folder() {
 }
 STACK="$(stack_folder)"
 readonly STACK
+# Says that this script made the folder, and so may delete it. Also the lock.
+readonly MARK="$STACK/.hbagent-stack"
 
 record_of() { printf '%s/%s.pid\n' "$STACK" "$1"; }
 log_of() { printf '%s/%s.log\n' "$STACK" "$1"; }
@@ -201,12 +203,11 @@ logs() {
   tail -n 50 "${follow[@]}" "${files[@]}"
 }
 
-# Only a folder that this script made is deleted.
+# The mark goes last: what a clean that was cut off has left is still known as ours.
 clean() {
   down "${ALL_SERVICES[@]}"
-  [[ -d $STACK ]] || return 0
-  [[ -f $STACK/.hbagent-stack ]] || fail "$STACK was not made by this script: delete it yourself"
-  rm -rf "$STACK"
+  (cd "$STACK" && find . -mindepth 1 ! -path "./${MARK##*/}" -delete) || fail "$STACK is not deleted; see above"
+  rm -r "$STACK" || exit
   say "Deleted $STACK"
 }
 
@@ -217,12 +218,19 @@ check_services() {
   done
 }
 
-# One change at a time. Servers do not inherit the lock (process_start closes it).
+is_ours() { [[ -f $MARK ]]; }
+
+# Takes a new or empty folder for the stack. The mark is looked for last: another `up` may have set it in this moment.
+claim_folder() {
+  if [[ ! -d $STACK || -n $(find "$STACK" -maxdepth 0 -empty) ]]; then
+    mkdir -p "$STACK" && chmod 755 "$STACK" && touch "$MARK" || exit
+  fi
+  is_ours || fail "$STACK holds something else already: set HBAGENT_STACK_DIR to a folder that is new or empty"
+}
+
+# One change at a time. Servers do not inherit the lock (process_start closes it). REQUIRES: the folder is ours.
 lock_stack() {
-  mkdir -p "$STACK" || exit
-  chmod 755 "$STACK"
-  touch "$STACK/.hbagent-stack"
-  exec 9>"$STACK/lock"
+  exec 9<>"$MARK" || exit
   flock -w 300 9 || fail "another stack.sh is at work on $STACK"
 }
 
@@ -239,7 +247,18 @@ main() {
     -h | --help | help) usage && exit ;;
     *) usage >&2 && exit 2 ;;
   esac
-  [[ $command == status || $command == logs ]] || lock_stack
+  case $command in
+    up | restart) claim_folder && lock_stack ;;
+    down | clean)
+      if is_ours; then
+        lock_stack
+      elif [[ $command == down || ! -e $STACK ]]; then
+        exit 0 # nothing was started there
+      else
+        fail "$STACK was not made by this script: delete it yourself"
+      fi
+      ;;
+  esac
   case $command in
     restart) check_ports restart "$@" && down "$@" && up "$@" ;;
     status) show_status "$@" ;;
