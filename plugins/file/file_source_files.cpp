@@ -1,6 +1,5 @@
 // How the source `file` finds its files: new ones, those that were renamed, moved away or cannot be read.
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -20,11 +19,9 @@ constexpr std::size_t kSmallChunk = 8 * 1024;  // held for as long as it plays
 constexpr std::size_t kMediumChunk = 64 * 1024;
 constexpr std::size_t kLargeChunk = 256 * 1024;
 
-bool is_same(const std::string& path, const Position& stored) {
+bool is_same(const std::string& path, const Position& left) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  struct stat info {};
-  return fd && ::fstat(fd.get(), &info) == 0 && static_cast<std::uint64_t>(info.st_size) >= stored.offset &&
-         matches(fd.get(), stored.start);
+  return fd && can_be(fd.get(), left.offset, left.start);
 }
 
 }  // namespace
@@ -110,13 +107,13 @@ void FileSource::enter_queued() {
 
 // A file that was rotated while nobody looked: its unread end lies under another name in the same folder.
 void FileSource::find_rotated_away(const FoundFile& file) {
-  for (const Position& stored : tracker_.stored_under(file.path)) {
+  for (const Position& left : tracker_.left_under(file.path)) {
     const auto folder = std::filesystem::path(file.path).parent_path();
     std::error_code ignored;  // a folder that cannot be listed: then the file counts as gone
     for (const auto& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder, ignored)) {
       const std::string path = entry.path().string();
       const auto id = identify(path);
-      if (path == file.path || !id || id->inode != stored.inode || is_open(*id) || !is_same(path, stored)) continue;
+      if (path == file.path || !id || id->inode != left.inode || is_open(*id) || !is_same(path, left)) continue;
       host_.info(file.path + " is now " + path + ": reading its end first");
       if (enter(file, path)) inputs_.back()->orphaned_at = Pacer::Clock::now();
     }

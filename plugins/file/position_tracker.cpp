@@ -1,7 +1,5 @@
 #include "position_tracker.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <stdexcept>
 #include <system_error>
@@ -37,17 +35,16 @@ void PositionTracker::load() {
   loaded_ = true;
 }
 
-// An inode is used again after its file is gone, and a path is given to a new file: only the same first bytes make it
-// the same file. Of several, the one with the same path.
+// An inode is used again after its file is gone, and a path is given to a new file: only the same first bytes, all that
+// were read of it and not just the safe ones, make it the same file. Of several, the one with the same path.
 std::optional<PositionTracker::FileIndex> PositionTracker::find(std::string_view path, std::uint64_t inode,
                                                                 int fd) const {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) throw std::system_error(errno, std::generic_category(), std::string(path));
   std::optional<FileIndex> best;
   for (FileIndex i = 0; i < files_.size(); ++i) {
     const File& file = files_[i];
     if (file.open || file.acked.inode != inode) continue;
-    if (static_cast<std::uint64_t>(info.st_size) < file.acked.offset || !matches(fd, file.acked.start)) continue;
+    if (!can_be(fd, file.emitted.offset, file.emitted.start)) continue;
+    if (!can_be(fd, file.acked.offset, file.acked.start)) continue;
     if (!best || file.acked.path == path) best = i;
   }
   return best;
@@ -76,10 +73,11 @@ PositionTracker::FileIndex PositionTracker::free_entry() {
   return files_.size() - 1;
 }
 
-std::vector<Position> PositionTracker::stored_under(std::string_view path) const {
+std::vector<Position> PositionTracker::left_under(std::string_view path) const {
   std::vector<Position> found;
-  for (const File& file : files_) {
-    if (!file.open && file.acked.path == path) found.push_back(file.acked);
+  for (const auto& [acked, emitted, open] : files_) {
+    if (open || acked.path != path) continue;
+    found.push_back({acked.path, acked.inode, emitted.offset, emitted.lines, emitted.start});
   }
   return found;
 }

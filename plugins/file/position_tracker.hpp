@@ -42,8 +42,8 @@ class PositionTracker {
   void leave(FileIndex file) { files_[file].open = false; }
   Mark emitted(FileIndex file) const { return files_[file].emitted; }
   void renamed(FileIndex file, std::string_view path) { files_[file].acked.path = path; }
-  // Stored positions, unfinished or not, of files that had this path when they were last seen and are not open now.
-  std::vector<Position> stored_under(std::string_view path) const;
+  // Where reading of files stopped, safe or not, that had this path when they were last seen and are not open now.
+  std::vector<Position> left_under(std::string_view path) const;
 
   // The file has been emitted up to `mark` with this token.
   void emitted_up_to(FileIndex file, const Mark& mark, std::uint64_t token);

@@ -137,6 +137,13 @@ bool matches(int fd, const Fingerprint& of) {
   return of.size == 0 || fingerprint(fd, of.size) == of;
 }
 
+bool can_be(int fd, std::uint64_t offset, const Fingerprint& start) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) fail("fstat");
+  return static_cast<std::uint64_t>(info.st_size) >= offset &&
+         start.size >= std::min<std::uint64_t>(offset, Fingerprint::kMaxSize) && matches(fd, start);
+}
+
 PositionStore::PositionStore(std::string_view folder)
     : folder_(folder), path_(folder.empty() ? std::string() : folder_ + "/positions") {}
 

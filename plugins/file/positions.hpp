@@ -23,6 +23,10 @@ Fingerprint fingerprint(std::string_view first_bytes);
 Fingerprint fingerprint(int fd, std::uint64_t limit);
 // Whether the file still begins with the bytes that `of` covers. Throws std::system_error.
 bool matches(int fd, const Fingerprint& of);
+// Whether the file can be one that was read up to `offset` and began like this then: it reaches that far and begins
+// with the same bytes. A start that covers less than was read, as of a file that was cut in that moment, is no file's.
+// Throws std::system_error.
+bool can_be(int fd, std::uint64_t offset, const Fingerprint& start);
 
 // Everything before `offset` of this file is done with.
 struct Position {

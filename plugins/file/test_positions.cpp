@@ -63,6 +63,62 @@ TEST_CASE("a position moves only up to the token that is safe") {
   CHECK(tracker.emitted(file).offset == 500);
 }
 
+TEST_CASE("a file that was read but is not safe yet leaves its place to no other file") {
+  const Folder folder;
+  write_file(folder / "old", std::string(1000, 'a'));
+  const UniqueFd old(::open((folder / "old").c_str(), O_RDONLY));
+  TestHost host("test", folder.state());
+  PositionTracker tracker(host.host(), true);
+  tracker.load();
+  const auto file = tracker.enter("a", 7, old.get());
+  tracker.emitted_up_to(file, {800, 8, fingerprint(old.get(), 800)}, 1);
+  tracker.leave(file);
+
+  SECTION("the same one is read on where it was left") {
+    CHECK(tracker.emitted(tracker.enter("a", 7, old.get())).offset == 800);
+  }
+  SECTION("one with its inode and its path that begins otherwise is read from its beginning") {
+    write_file(folder / "new", std::string(2000, 'b'));
+    const UniqueFd fd(::open((folder / "new").c_str(), O_RDONLY));
+    const auto other = tracker.enter("a", 7, fd.get());
+    CHECK(tracker.emitted(other).offset == 0);
+    // What becomes safe of the old file is no position of the new one.
+    host.ack(1);
+    tracker.commit(true);
+    CHECK(tracker.emitted(other).offset == 0);
+    tracker.emitted_up_to(other, {100, 1, fingerprint(fd.get(), 100)}, 2);
+    host.ack(2);
+    tracker.commit(true);
+    PositionTracker restarted(host.host(), true);
+    restarted.load();
+    CHECK(restarted.emitted(restarted.enter("a", 7, fd.get())).offset == 100);
+  }
+  SECTION("one that is shorter than what was read is read from its beginning") {
+    write_file(folder / "new", std::string(700, 'a'));
+    const UniqueFd fd(::open((folder / "new").c_str(), O_RDONLY));
+    CHECK(tracker.emitted(tracker.enter("a", 7, fd.get())).offset == 0);
+  }
+  SECTION("it is looked for by what was read of it") {
+    const auto left = tracker.left_under("a");
+    REQUIRE(left.size() == 1);
+    CHECK(left[0].inode == 7);
+    CHECK(left[0].offset == 800);
+    CHECK(left[0].start == fingerprint(old.get(), 800));
+    CHECK(tracker.left_under("b").empty());
+  }
+}
+
+TEST_CASE("a file of which no beginning is known, for it was cut at that moment, is read from its beginning") {
+  const Folder folder;
+  write_file(folder / "a", std::string(1000, 'a'));
+  const UniqueFd fd(::open((folder / "a").c_str(), O_RDONLY));
+  PositionStore(folder.state()).save(std::vector<Position>{{"a", 7, 800, 8, {}}});
+  TestHost host("test", folder.state());
+  PositionTracker tracker(host.host(), true);
+  tracker.load();
+  CHECK(tracker.emitted(tracker.enter("a", 7, fd.get())).offset == 0);
+}
+
 TEST_CASE("marks are bounded however long nothing is acknowledged, and none is passed too early") {
   const Folder folder;
   write_file(folder / "a", std::string(1000, 'a'));
