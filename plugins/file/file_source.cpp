@@ -45,7 +45,8 @@ FileSource::FileSource(const Config& config, Host host)
       host_(host),
       template_(template_of(config.path)),
       speed_(speed_of(config.speed)),
-      tracker_(host, config.resume && !template_.is_stdin()) {
+      tracker_(host, config.resume && !template_.is_stdin()),
+      receive_clock_(host) {
   if (const std::string obstacle = template_.obstacle(); !obstacle.empty()) throw Failed(obstacle);
   check_decoding(config_, template_);
   batch_.reserve(kBatch + 64);
@@ -122,7 +123,7 @@ bool FileSource::step(Input& input) {
   }
   const std::size_t count = fill(input);
   if (count == 0) return at_end(input) || moved;
-  input.received_us = host_.now_us();
+  receive_clock_.tick();
   take_lines(input);
   return true;
 }
@@ -183,7 +184,8 @@ void FileSource::take(Input& input, const Line& line) {
     if (line.too_long) {
       problems_.push_back({{codec::Reason::too_large, "the line is longer than max_line"}, line.text});
     } else if (!is_blank(line.text)) {
-      input.decoder().decode(line.text, input.received_us, readings, problems_);
+      input.decoder().decode(line.text, receive_clock_.next(), readings, problems_);
+      if (readings.size() > before) receive_clock_.used_up_to(readings.back().received_us);
     }
     for (const Problem& problem : problems_) report(input, line, problem);
   } catch (...) {
@@ -212,6 +214,7 @@ void FileSource::report(const Input& input, const Line& line, const Problem& pro
 bool FileSource::release_due(Input& input) {
   if (input.due_later.empty()) return true;
   const auto now = Pacer::Clock::now();
+  receive_clock_.tick();
   while (input.due_next < input.due_later.size()) {
     Reading& reading = input.due_later[input.due_next];
     const auto due = input.pacer().due(reading.time_us, now);
@@ -219,7 +222,7 @@ bool FileSource::release_due(Input& input) {
       wake_ = wake_ ? std::min(*wake_, due) : due;
       return false;
     }
-    reading.received_us = host_.now_us();
+    reading.received_us = receive_clock_.next();
     batch_.push_back(reading);
     ++input.due_next;
   }
@@ -242,7 +245,7 @@ bool FileSource::finished(Input& input) {
     return false;
   }
   // Whole lines first: the writer may have ended its last one in this very moment.
-  input.received_us = host_.now_us();
+  receive_clock_.tick();
   while (!stopped_ && !input.waits() && fill(input) > 0) take_lines(input);
   if (!stopped_ && !input.waits()) take_rest(input);
   return !stopped_ && !input.waits();

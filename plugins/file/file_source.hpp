@@ -74,6 +74,7 @@ class FileSource {
   PathTemplate template_;
   double speed_;
   PositionTracker tracker_;
+  ReceiveClock receive_clock_;
 
   std::vector<std::unique_ptr<Input>> inputs_;
   std::deque<FoundFile> queued_;

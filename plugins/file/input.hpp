@@ -84,7 +84,6 @@ class Input {
   std::vector<Reading> due_later;  // decoded, not yet due; all of the line `held`
   std::size_t due_next = 0;
   Line held;
-  std::int64_t received_us = 0;
   bool touched = false;  // taken lines since the last emit
   bool at_end = false;
   std::optional<Pacer::Clock::time_point> orphaned_at;  // moved away or deleted; or grown since then

@@ -32,7 +32,8 @@ class LineDecoder {
   virtual bool has_header() const { return false; }
   // Throws BadFile.
   virtual void header(std::string_view) {}
-  // Appends the line's readings, complete with received_us, and a problem for each part that gave none.
+  // Appends the line's readings and a problem for each part that gave none. The readings' received_us rise, from this
+  // one on at the earliest.
   virtual void decode(std::string_view line, std::int64_t received_us, std::vector<Reading>& readings,
                       std::vector<Problem>& problems) = 0;
 };

@@ -360,6 +360,39 @@ TEST_CASE("with original timing readings come at their distance in time, files s
   CHECK(run_to_end(config, folder.state()).readings.empty());
 }
 
+TEST_CASE("every reading is received at a time of its own") {
+  const Folder folder;
+  std::string json, csv, speed;
+  SECTION("CSV") {
+    csv = "time,heart_rate,customer_id\n2023-11-14T22:13:20Z,40,a\n2023-11-14T22:13:20Z,41,a\n";
+  }
+  SECTION("JSON lines") {
+    json = json_rows(0, 5000);
+  }
+  SECTION("in their own time") {
+    json = json_rows(0, 1) + json_rows(0, 1) + json_rows(0, 1);
+    speed = "realtime";
+  }
+  write_file(folder / (json.empty() ? "a.csv" : "a.jsonl"), json + csv);
+  auto config = config_for(folder / "a.*");
+  if (!csv.empty()) config.decoder = LineFormat::csv;
+  if (!speed.empty()) config.speed = speed;
+  TestHost host;
+  constexpr std::int64_t kNow = 1'800'000'000'000'000;
+  host.set_now_us(kNow);
+  FileSource source(config, host.host());
+  source.open();
+  source.run();
+  const auto readings = host.readings();
+  REQUIRE(readings.size() >= 2);
+  std::int64_t last = kNow - 1;
+  for (const auto& reading : readings) {
+    REQUIRE(reading.received_us > last);
+    last = reading.received_us;
+  }
+  CHECK(last < kNow + 10'000);
+}
+
 TEST_CASE("random pieces through a pipe give the same readings as the whole file") {
   std::mt19937 random(7);
   std::string text = "time,heart_rate,customer_id\n";

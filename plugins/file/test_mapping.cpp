@@ -178,6 +178,30 @@ TEST_CASE("with time = \"receive\" a reading's time is when it was read") {
   CHECK(source.host.readings().at(0).received_us == 77'000'000);
 }
 
+TEST_CASE("with time = \"receive\" no two readings of a customer have one time, however many are read at once") {
+  Source source("a.jsonl");
+  write_file(source.config.path,
+             "[{\"id\":\"a\",\"hr\":50},{\"id\":\"a\",\"hr\":0},{\"id\":\"a\",\"hr\":51}]\n"
+             "[{\"id\":\"a\",\"hr\":52},{\"id\":\"a\",\"hr\":\"x\"},{\"id\":\"a\",\"hr\":53}]\n"
+             "[{\"id\":\"a\",\"hr\":54}]\n");
+  source.config.each = "";
+  source.config.customer_id.pointer = "/id";
+  source.config.heart_rate.pointer = "/hr";
+  source.config.time.from = TimeFrom::receive;
+  source.host.set_now_us(77'000'000);
+  source.run();
+  std::vector<int> rates;
+  std::int64_t last = 77'000'000 - 1;
+  for (const auto& reading : source.host.readings()) {
+    CHECK(reading.time_us > last);
+    CHECK(reading.time_us < 77'000'100);
+    CHECK(reading.received_us == reading.time_us);
+    last = reading.time_us;
+    rates.push_back(reading.heart_rate);
+  }
+  CHECK(rates == std::vector<int>{50, 51, 52, 53, 54});
+}
+
 TEST_CASE("a mapping that cannot work is refused before anything is opened") {
   const Folder folder;
   TestHost host;

@@ -65,7 +65,11 @@ std::string_view view(const void* bytes, std::size_t size) {
 }  // namespace
 
 KafkaSource::KafkaSource(const Config& config, hb::Host host)
-    : config_(config), host_(host), properties_(source_properties(config, needs_nudging_)), member_(host, wake_) {}
+    : config_(config),
+      host_(host),
+      properties_(source_properties(config, needs_nudging_)),
+      member_(host, wake_),
+      receive_clock_(host) {}
 
 void KafkaSource::open() {
   member_.open(properties_.get(), config_.brokers, config_.topics);
@@ -98,7 +102,7 @@ bool KafkaSource::decode_more() {
   if (held >= kBatch) return false;
   member_.take(records_, kBatch - held);
   if (records_.empty()) return false;
-  received_us_ = host_.now_us();
+  receive_clock_.tick();
   for (Message& record : records_) decode(std::move(record));
   records_.clear();
   return true;
@@ -115,7 +119,7 @@ void KafkaSource::decode(Message record) {
     return;
   }
   Reading& reading = next_.readings.emplace_back();
-  reading.received_us = received_us_;
+  reading.received_us = receive_clock_.next();
   const auto key = config_.key_as_customer_id ? view(record->key, record->key_len) : std::string_view();
   const auto outcome = codec::parse_reading(view(record->payload, record->len), reading, key);
   if (outcome.ok()) return;

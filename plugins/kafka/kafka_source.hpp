@@ -71,7 +71,7 @@ class KafkaSource {
   GroupMember member_;
 
   std::uint64_t token_ = 0;  // grows over every open: the agent's rule
-  std::int64_t received_us_ = 0;
+  ReceiveClock receive_clock_;
   std::vector<Message> records_;
   DecodedBatch next_;
   std::vector<OffsetTracker::Position> positions_;  // behind the records in next_

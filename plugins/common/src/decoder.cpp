@@ -53,9 +53,15 @@ void mapping_error(const std::string& text) {
   throw Failed(text);
 }
 
+Decoded& add_element(const Payload& payload, std::vector<Decoded>& out) {
+  const auto before = static_cast<std::int64_t>(out.size());
+  Decoded& added = out.emplace_back();
+  added.reading.received_us = payload.received_us + before;
+  return added;
+}
+
 void fail_whole(const Payload& payload, Outcome outcome, std::vector<Decoded>& out) {
-  Decoded& failed = out.emplace_back();
-  failed.reading.received_us = payload.received_us;
+  Decoded& failed = add_element(payload, out);
   failed.outcome = outcome;
   failed.element = payload.bytes;
 }
@@ -68,7 +74,7 @@ Outcome take_customer_id(std::string_view id, Reading& reading) {
 
 Outcome take_receive_time(const Payload& payload, Reading& reading) {
   if (payload.retained) return {Reason::retained_without_time, "a retained value of unknown age"};
-  reading.time_us = payload.received_us;
+  reading.time_us = reading.received_us;
   return {};
 }
 

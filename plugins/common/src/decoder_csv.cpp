@@ -101,8 +101,7 @@ void Decoder::CsvFormat::decode(const Payload& payload, std::vector<Decoded>& ou
       if (!located.ok()) return fail_whole(payload, located, out);
       continue;
     }
-    Decoded& decoded = out.emplace_back();
-    decoded.reading.received_us = payload.received_us;
+    Decoded& decoded = add_element(payload, out);
     decoded.element = line;
     decoded.outcome = read(payload, line, decoded.reading);
   }

@@ -31,13 +31,16 @@ class Decoder::Format {
 // Throws hb::Failed with the key that is wrong.
 [[noreturn]] void mapping_error(const std::string& text);
 
+// Appends an element, with the time at which it was received.
+Decoded& add_element(const Payload& payload, std::vector<Decoded>& out);
+
 // Appends the failure of a whole payload.
 void fail_whole(const Payload& payload, Outcome outcome, std::vector<Decoded>& out);
 
 // The id from outside the payload, or a constant: checked, and stored in `reading`.
 Outcome take_customer_id(std::string_view id, Reading& reading);
 
-// The time with `time = "receive"`.
+// The time with `time = "receive"`, from the reading's received_us.
 Outcome take_receive_time(const Payload& payload, Reading& reading);
 
 }  // namespace hb::codec

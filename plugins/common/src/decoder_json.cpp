@@ -99,8 +99,7 @@ void Decoder::JsonFormat::decode_each(const Payload& payload, JsonValue root, st
 }
 
 void Decoder::JsonFormat::add(const Payload& payload, JsonValue root, JsonValue element, std::vector<Decoded>& out) {
-  Decoded& decoded = out.emplace_back();
-  decoded.reading.received_us = payload.received_us;
+  Decoded& decoded = add_element(payload, out);
   decoded.outcome = read(payload, root, element, decoded.reading);
   decoded.element = element.raw();
 }

@@ -35,8 +35,9 @@ std::string decoded(Decoder& decoder, std::string_view bytes, bool retained = fa
   std::vector<Decoded> all;
   decoder.decode({bytes, "ctx", kNow, retained}, all);
   std::string out;
+  std::int64_t received_us = kNow;
   for (const Decoded& each : all) {
-    CHECK(each.reading.received_us == kNow);
+    CHECK(each.reading.received_us == received_us++);  // each has a time of its own
     out += out.empty() ? "" : ", ";
     out += each.outcome.ok()
                ? std::string(hb::customer_id(each.reading)) + ' ' + std::to_string(each.reading.heart_rate)
@@ -109,6 +110,24 @@ TEST_CASE("json: the first pointer that leads to a value counts") {
   CHECK(decoded(mapping, R"({"id":"a","bpm":null,"act":61})") == "a 61");
   CHECK(decoded(mapping, R"({"id":"a","bpm":null})") == "no_measurement");
   CHECK(decoded(mapping, R"({"id":"a"})") == "missing_heart_rate");
+}
+
+TEST_CASE("elements without a time of their own are received one after the other") {
+  Mapping mapping = json_mapping();
+  mapping.each = "";
+  std::vector<Decoded> all;
+  Decoder(mapping).decode({R"([{"id":"a","hr":1},{"id":"a"},{"id":"a","hr":2}])", "", kNow, false}, all);
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].reading.time_us == kNow);
+  CHECK(all[2].reading.time_us == kNow + 2);
+
+  mapping = csv_mapping();
+  mapping.time = {};
+  mapping.time.from = TimeFrom::receive;
+  Decoder(mapping).decode({"customer_id,heart_rate\na,1\n\na,2\n", "", kNow, false}, all);
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].reading.time_us == kNow);
+  CHECK(all[1].reading.time_us == kNow + 1);
 }
 
 TEST_CASE("a retained value without its own time is no reading") {

@@ -14,6 +14,7 @@
 #include <hbagent/plugin.h>
 #include <hbagent/host.hpp>
 #include <hbagent/options.hpp>
+#include <hbagent/receive_clock.hpp>
 
 #include <array>
 #include <exception>

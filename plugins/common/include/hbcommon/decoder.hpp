@@ -16,9 +16,10 @@ namespace hb::codec {
 // One message or line.
 struct Payload {
   std::string_view bytes;
-  std::string_view context_id;   // the id from the topic, key or file name, where the mapping asks for it
-  std::int64_t received_us = 0;  // becomes the reading's received_us, and its time with `time = "receive"`
-  bool retained = false;         // MQTT: an old value; without its own time it is no reading
+  std::string_view context_id;  // the id from the topic, key or file name, where the mapping asks for it
+  // received_us of the first element, 1 us more for each one behind it; with `time = "receive"` also their time.
+  std::int64_t received_us = 0;
+  bool retained = false;  // MQTT: an old value; without its own time it is no reading
 };
 
 // One element of a payload, in its order.
