@@ -73,19 +73,30 @@ std::unique_ptr<Plugin> read_plugin(const hb_plugin* raw, const fs::path& librar
   return plugin;
 }
 
-std::vector<std::unique_ptr<Plugin>> load_library(const fs::path& path) {
-  refuse_if_writable_by_others(path);
+// The file to load, free of links: what was checked is what is loaded. `path` may be a link; then its folder counts
+// too.
+fs::path checked(const fs::path& path) {
+  std::error_code error;
+  const fs::path file = fs::canonical(path, error);
+  if (error) throw std::runtime_error(fmt::format("cannot be found: {}", error.message()));
   refuse_if_writable_by_others(path.parent_path());
+  refuse_if_writable_by_others(file);
+  refuse_if_writable_by_others(file.parent_path());
+  return file;
+}
+
+std::vector<std::unique_ptr<Plugin>> load_library(const fs::path& path) {
+  const fs::path file = checked(path);
   namespace dll = boost::dll;
   const auto mode = static_cast<dll::load_mode::type>(RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   dll::shared_library library;
   dll::fs::error_code error;
-  library.load(path.c_str(), error, mode);
+  library.load(file.c_str(), error, mode);
   if (error) {
     const char* reason = dlerror();  // Boost's error code says only that it failed
     if (reason == nullptr) {
       // Boost has read the message already: ask the loader once more.
-      static_cast<void>(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL));
+      static_cast<void>(dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL));
       reason = dlerror();
     }
     throw std::runtime_error(fmt::format("cannot be loaded: {}", reason == nullptr ? error.message() : reason));

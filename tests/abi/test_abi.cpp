@@ -106,6 +106,33 @@ TEST_CASE("a library that others may write is refused, and so is one in such a f
   CHECK(catalog.load(folder.path() / "sound.so").size() == 3);
 }
 
+TEST_CASE("a link is only as good as the file that it leads to") {
+  const TemporaryFolder folder;
+  const auto plugins = std::filesystem::canonical(folder.path()) / "plugins";
+  const auto open = std::filesystem::canonical(folder.path()) / "open";
+  for (const auto& each : {plugins, open}) std::filesystem::create_directory(each);
+  std::filesystem::copy_file(kLibraries / "sound.so", open / "sound.so");
+  std::filesystem::create_symlink("../open/sound.so", plugins / "second.so");
+  std::filesystem::create_symlink("second.so", plugins / "null.so");
+  PluginCatalog catalog({plugins});
+  REQUIRE(chmod(open.c_str(), 0777) == 0);
+  CHECK_THROWS_WITH(catalog.load(plugins / "null.so"),
+                    contains_text("plugin library " + (plugins / "null.so").string() + ": " + open.string() +
+                                  " is writable by others; chmod o-w"));
+  REQUIRE(chmod(open.c_str(), 0755) == 0);
+  REQUIRE(chmod((open / "sound.so").c_str(), 0666) == 0);
+  CHECK_THROWS_WITH(catalog.load(plugins / "null.so"), contains_text((open / "sound.so").string() + " is writable"));
+  REQUIRE(chmod((open / "sound.so").c_str(), 0644) == 0);
+  REQUIRE(chmod(plugins.c_str(), 0777) == 0);  // the link itself can be changed
+  CHECK_THROWS_WITH(catalog.load(plugins / "null.so"), contains_text(plugins.string() + " is writable by others"));
+  REQUIRE(chmod(plugins.c_str(), 0755) == 0);
+  CHECK(catalog.load(plugins / "null.so").size() == 3);
+
+  std::filesystem::create_symlink("nowhere.so", plugins / "dangling.so");
+  CHECK_THROWS_WITH(catalog.load(plugins / "dangling.so"),
+                    contains_text("dangling.so: cannot be found: No such file or directory"));
+}
+
 TEST_CASE("a plugin made for an older or a newer minor version runs") {
   for (const char* variant : {"sound", "older_struct", "larger_struct"}) {
     INFO(variant);
