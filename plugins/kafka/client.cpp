@@ -1,5 +1,9 @@
 #include "client.hpp"
 
+#include <future>
+#include <thread>
+#include <utility>
+
 namespace hb::kafka {
 namespace {
 
@@ -51,14 +55,17 @@ void ClientEvents::on_log(const rd_kafka_t* client, int level, const char* facil
   }
 }
 
+void ClientEvents::mute() {
+  const std::lock_guard lock(log_mutex_);
+  muted_ = true;
+}
+
 void ClientEvents::log(int level, const char* facility, const char* text) {
   std::string line = std::string("librdkafka ") + facility + ": " + text;
+  const std::lock_guard lock(log_mutex_);
+  if (muted_) return;
   if (level > kSyslogInfo) return host_.debug(line);
-  std::optional<std::string> passed;
-  {
-    const std::lock_guard lock(log_mutex_);
-    passed = gate_.pass(facility, std::move(line), LogGate::Clock::now());
-  }
+  const auto passed = gate_.pass(facility, std::move(line), LogGate::Clock::now());
   if (!passed) return;
   if (level <= kSyslogWarning) {
     host_.warn(*passed);
@@ -95,6 +102,17 @@ void require_broker(rd_kafka_t* client, const ClientEvents& events, const std::s
   rd_kafka_poll(client, 0);  // brings the error callback's news
   throw Retry("no Kafka broker answers at " + brokers + ": " +
               (events.refusal().empty() ? error_text(code) : events.refusal()));
+}
+
+void end_consumer(Client client, std::shared_ptr<ClientEvents> events, std::chrono::steady_clock::time_point deadline) {
+  std::packaged_task<void()> ending([client = std::move(client), events]() mutable {
+    rd_kafka_destroy_flags(client.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+  });
+  const auto ended = ending.get_future();
+  std::thread thread(std::move(ending));
+  if (ended.wait_until(deadline) == std::future_status::ready) return thread.join();
+  events->mute();
+  thread.detach();
 }
 
 }  // namespace hb::kafka

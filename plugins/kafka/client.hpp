@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -44,6 +45,8 @@ class ClientEvents {
   void attach(rd_kafka_conf_t* conf);
   // Forgets what an earlier client said.
   void reset();
+  // Nothing reaches the host from here on. [instance-thread]
+  void mute();
 
   template <class Owner>
   static Owner& owner(void* opaque) {
@@ -70,10 +73,16 @@ class ClientEvents {
   std::string refusal_;
   std::mutex log_mutex_;  // librdkafka logs from its own threads
   LogGate gate_;
+  bool muted_ = false;
 };
 
 // Asks for the cluster's brokers. hb::Retry where none answers within `timeout`. [instance-thread]
 void require_broker(rd_kafka_t* client, const ClientEvents& events, const std::string& brokers,
                     std::chrono::milliseconds timeout);
+
+// Ends a consumer that has left its group, or cannot. librdkafka waits for the commits that it holds back while the
+// coordinator is away, as long as a session or a request may last: what is not over at `deadline` goes on by itself,
+// on a thread that keeps the muted `events`. [instance-thread]
+void end_consumer(Client client, std::shared_ptr<ClientEvents> events, std::chrono::steady_clock::time_point deadline);
 
 }  // namespace hb::kafka

@@ -16,7 +16,9 @@ constexpr int kCommittedTimeoutMs = 5000;
 // A partition that moves to another member in good order waits so long for the readings under way to become safe; they
 // are then not read twice.
 constexpr auto kRevokeGrace = 3s;
-constexpr auto kLeaveLimit = 4s;  // the agent waits 5 s for a plugin that is told to end
+constexpr auto kCommitLimit = 5s;  // while partitions move; beyond it they are read twice
+constexpr auto kLeaveLimit = 4s;   // the agent waits 5 s for a plugin that is told to end
+constexpr int kPollMs = 50;
 constexpr auto kNudgeInterval = 10ms;
 constexpr auto kNudgeUntil = 3s;  // after the last record
 constexpr int kNudgeTimeoutMs = 500;
@@ -59,17 +61,17 @@ void wake_up(rd_kafka_t*, void* wake) noexcept {
 
 }  // namespace
 
-GroupMember::GroupMember(Host host, Wake& wake) : host_(host), wake_(wake), events_(host, this) {}
+GroupMember::GroupMember(Host host, Wake& wake) : host_(host), wake_(wake) {}
 
 void GroupMember::open(const rd_kafka_conf_t* properties, const std::string& brokers,
                        const std::vector<std::string>& topics) {
-  events_.reset();
+  events_->reset();
   client_ = make_client(RD_KAFKA_CONSUMER, properties, [this](rd_kafka_conf_t* conf) {
-    events_.attach(conf);
+    events_->attach(conf);
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
   });
-  require_broker(client_.get(), events_, brokers, std::chrono::milliseconds(kConnectTimeoutMs));
+  require_broker(client_.get(), *events_, brokers, std::chrono::milliseconds(kConnectTimeoutMs));
   rd_kafka_poll_set_consumer(client_.get());
   records_.reset(rd_kafka_queue_new(client_.get()));
   group_.reset(rd_kafka_queue_get_consumer(client_.get()));
@@ -86,20 +88,21 @@ void GroupMember::open(const rd_kafka_conf_t* properties, const std::string& bro
 }
 
 void GroupMember::close() {
+  closing_until_ = std::chrono::steady_clock::now() + kLeaveLimit;
   if (client_ && group_) {
     tracker_.acked(host_.acked());
-    closing_ = true;
     leave_group();
-    closing_ = false;
   }
   if (records_) rd_kafka_queue_cb_event_enable(records_.get(), nullptr, nullptr);
   if (group_) rd_kafka_queue_cb_event_enable(group_.get(), nullptr, nullptr);
   group_.reset();
   records_.reset();
-  // What could not be left in good order is left as it is: the group misses this member after its session's time.
-  if (client_ && !left_group_) rd_kafka_destroy_flags(client_.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-  client_.reset();
-  left_group_ = true;
+  // A group that could not be left in good order misses this member after its session's time.
+  if (client_) {
+    end_consumer(std::move(client_), std::exchange(events_, std::make_shared<ClientEvents>(host_, this)),
+                 *closing_until_);
+  }
+  closing_until_.reset();
   tracker_.clear();
   at_end_.clear();
   callback_failure_ = nullptr;
@@ -110,16 +113,13 @@ void GroupMember::close() {
 // that function waits without one.
 void GroupMember::leave_group() {
   const Queue events(rd_kafka_queue_new(client_.get()));
-  if (rd_kafka_error_t* refused = rd_kafka_consumer_close_queue(client_.get(), events.get())) {
-    host_.warn("cannot leave the group: " + std::string(rd_kafka_error_string(refused)));
-    rd_kafka_error_destroy(refused);
+  if (const ErrorHandle refused{rd_kafka_consumer_close_queue(client_.get(), events.get())}) {
+    host_.warn("cannot leave the group: " + std::string(rd_kafka_error_string(refused.get())));
     return;
   }
-  const auto deadline = std::chrono::steady_clock::now() + kLeaveLimit;
-  while (rd_kafka_consumer_closed(client_.get()) == 0 && std::chrono::steady_clock::now() < deadline) {
-    rd_kafka_queue_poll_callback(events.get(), 50);
+  while (rd_kafka_consumer_closed(client_.get()) == 0 && std::chrono::steady_clock::now() < *closing_until_) {
+    rd_kafka_queue_poll_callback(events.get(), kPollMs);
   }
-  left_group_ = rd_kafka_consumer_closed(client_.get()) != 0;
 }
 
 void GroupMember::serve() {
@@ -138,7 +138,7 @@ void GroupMember::take(std::vector<Message>& records, std::size_t limit) {
   const auto count = rd_kafka_consume_batch_queue(records_.get(), 0, taken_.data(), limit);
   for (std::ptrdiff_t i = 0; i < count; ++i) records.emplace_back(taken_[static_cast<std::size_t>(i)]);
   if (count > 0) {
-    events_.up();
+    events_->up();
     taken_at_ = std::chrono::steady_clock::now();
   }
   for (const Message& record : records) {
@@ -172,13 +172,34 @@ void GroupMember::commit_safe(bool due) {
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) commit_result(code, list.get());
 }
 
-// Everything that is safe, and waits for the brokers' answer.
-void GroupMember::commit_now() {
+// Everything that is safe, and waits for the brokers' answer: not without an end as rd_kafka_commit does, which holds
+// back what it is asked while the coordinator is away.
+void GroupMember::commit_and_wait() {
   const auto points = tracker_.uncommitted();
   if (points.empty()) return;
   tracker_.committing(points);
   const PartitionList list = make_list(points);
-  commit_result(rd_kafka_commit(client_.get(), list.get(), 0), list.get());
+  // An answer that comes after the wait goes with the queue, and this with it.
+  struct Answer {
+    GroupMember& member;
+    bool is_there = false;
+  } answer{*this};
+  const Queue answers(rd_kafka_queue_new(client_.get()));
+  auto code = rd_kafka_commit_queue(
+      client_.get(), list.get(), answers.get(),
+      [](rd_kafka_t* client, rd_kafka_resp_err_t result, rd_kafka_topic_partition_list_t* offsets, void* opaque) {
+        auto& to = *static_cast<Answer*>(opaque);
+        to.is_there = true;
+        on_commit(client, result, offsets, to.member.events_.get());
+      },
+      &answer);
+  const auto limit = closing_until_.value_or(std::chrono::steady_clock::now() + kCommitLimit);
+  while (code == RD_KAFKA_RESP_ERR_NO_ERROR && !answer.is_there && std::chrono::steady_clock::now() < limit) {
+    rd_kafka_queue_poll_callback(answers.get(), kPollMs);
+  }
+  if (answer.is_there) return;
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  commit_result(code, list.get());
 }
 
 void GroupMember::commit_result(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t* offsets) {
@@ -191,7 +212,8 @@ void GroupMember::commit_result(rd_kafka_resp_err_t code, const rd_kafka_topic_p
   }
   const bool failed = failure != RD_KAFKA_RESP_ERR_NO_ERROR;
   if (failed && !commit_failing_) {
-    host_.warn("offsets could not be committed: " + error_text(failure) + "; it is tried again");
+    host_.warn("offsets could not be committed: " + error_text(failure) +
+               (closing_until_ ? "; those records are read again" : "; it is tried again"));
   } else if (!failed && commit_failing_) {
     host_.info("offsets are committed again");
   }
@@ -227,12 +249,12 @@ void GroupMember::show_gauges() const {
 }
 
 void GroupMember::probe() {
-  if (events_.is_up() || topic_missing_ || std::chrono::steady_clock::now() - probed_ < kProbeInterval) return;
+  if (events_->is_up() || topic_missing_ || std::chrono::steady_clock::now() - probed_ < kProbeInterval) return;
   probed_ = std::chrono::steady_clock::now();
   const rd_kafka_metadata_t* raw = nullptr;
   const auto code = rd_kafka_metadata(client_.get(), 0, nullptr, &raw, kProbeTimeoutMs);
   const Metadata metadata(raw);
-  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) events_.up();
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) events_->up();
 }
 
 void GroupMember::nudge() {
@@ -274,7 +296,7 @@ void GroupMember::group_error(const rd_kafka_message_t& message) {
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
       topic_missing_ = true;
-      return events_.down(text);
+      return events_->down(text);
     default:  // librdkafka goes on by itself
       host_.warn(text);
   }
@@ -305,7 +327,7 @@ void GroupMember::assign(rd_kafka_topic_partition_list_t& partitions) {
   run_topic_ = nullptr;
   topic_missing_ = false;
   // Knowing where each one begins makes the lag right from the start. Without an answer librdkafka asks again itself.
-  if (partitions.cnt != 0) rd_kafka_committed(client_.get(), &partitions, kCommittedTimeoutMs);
+  if (partitions.cnt != 0 && !closing_until_) rd_kafka_committed(client_.get(), &partitions, kCommittedTimeoutMs);
   for (auto& element : elements(partitions)) {
     tracker_.assign(partition_of(element), element.offset >= 0 ? element.offset : OffsetTracker::kUnknown);
     const Queue queue(rd_kafka_queue_get_partition(client_.get(), element.topic, element.partition));
@@ -318,7 +340,7 @@ void GroupMember::assign(rd_kafka_topic_partition_list_t& partitions) {
   } else if (const auto code = rd_kafka_assign(client_.get(), &partitions); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     throw Retry("partitions could not be assigned: " + error_text(code));
   }
-  events_.up();
+  events_->up();
   if (partitions.cnt != 0) host_.info("partitions assigned: " + names(partitions));
 }
 
@@ -326,7 +348,7 @@ void GroupMember::revoke(rd_kafka_topic_partition_list_t& partitions, bool lost)
   run_topic_ = nullptr;
   if (!lost) {
     wait_until_safe(partitions);
-    commit_now();
+    commit_and_wait();
   }
   for (const auto& element : elements(partitions)) {
     if (const auto id = tracker_.find(partition_of(element))) at_end_.erase(*id);
@@ -343,8 +365,8 @@ void GroupMember::revoke(rd_kafka_topic_partition_list_t& partitions, bool lost)
   if (lost) {
     host_.warn("partitions lost: " + names(partitions));
     // The coordinator has not heard of us, or we not of it: nothing moves until the group has us again.
-    events_.down("this member has lost its group");
-  } else if (!closing_) {
+    events_->down("this member has lost its group");
+  } else if (!closing_until_) {
     host_.info("partitions given up: " + names(partitions));
   }
 }
@@ -358,7 +380,7 @@ void GroupMember::wait_until_safe(const rd_kafka_topic_partition_list_t& partiti
     });
   };
   const auto deadline = std::chrono::steady_clock::now() + kRevokeGrace;
-  while (!closing_ && pending() && std::chrono::steady_clock::now() < deadline && !host_.wait(5ms)) {
+  while (!closing_until_ && pending() && std::chrono::steady_clock::now() < deadline && !host_.wait(5ms)) {
   }
 }
 

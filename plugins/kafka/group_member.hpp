@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,7 +31,8 @@ class GroupMember {
 
   // Connects and joins. A topic that begins with '^' is a regular expression. hb::Retry where no broker answers.
   void open(const rd_kafka_conf_t* properties, const std::string& brokers, const std::vector<std::string>& topics);
-  // Commits what is safe and leaves the group. Records that were taken must be gone. Does nothing when not open.
+  // Commits what is safe and leaves the group, as far as that can be done within 4 s. Records that were taken must be
+  // gone. Does nothing when not open.
   void close();
 
   // Answers rebalances and reads the results of commits. hb::Failed and hb::Retry for what the group cannot go on with.
@@ -64,21 +67,21 @@ class GroupMember {
   void assign(rd_kafka_topic_partition_list_t& partitions);
   void revoke(rd_kafka_topic_partition_list_t& partitions, bool lost);
   void wait_until_safe(const rd_kafka_topic_partition_list_t& partitions);
-  void commit_now();
+  void commit_and_wait();
   void commit_result(rd_kafka_resp_err_t code, const rd_kafka_topic_partition_list_t* offsets);
   void group_error(const rd_kafka_message_t& message);
   bool is_cooperative() const;
 
   Host host_;
   Wake& wake_;
-  ClientEvents events_;
+  std::shared_ptr<ClientEvents> events_ = std::make_shared<ClientEvents>(host_, this);
   OffsetTracker tracker_;
   std::set<OffsetTracker::Id> at_end_;
   std::exception_ptr callback_failure_;
   bool commit_failing_ = false;
   bool topic_missing_ = false;
-  bool closing_ = false;
-  bool left_group_ = true;
+  // Set while close() runs: what it waits for ends then.
+  std::optional<std::chrono::steady_clock::time_point> closing_until_;
   std::chrono::steady_clock::time_point probed_, nudged_, taken_at_;
   // The last answer of assignment_of: records come in long runs.
   const rd_kafka_topic_t* run_topic_ = nullptr;

@@ -145,6 +145,12 @@ void KafkaBroker::stop() {
   pid_ = -1;
 }
 
+void KafkaBroker::crash() {
+  kill(pid_, SIGKILL);
+  wait_for_exit(pid_);
+  pid_ = -1;
+}
+
 void KafkaBroker::pause() {
   kill(pid_, SIGSTOP);
 }

@@ -24,6 +24,7 @@ class KafkaBroker {
   // Returns when the broker answers clients.
   void start();
   void stop();   // cleanly
+  void crash();  // kill -9
   void pause();  // SIGSTOP: connections stay, nothing answers
   void resume();
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }

@@ -349,6 +349,35 @@ TEST_CASE("a source closes within its time although the broker is gone for good"
   CHECK(std::chrono::steady_clock::now() - begin < 10s);
 }
 
+TEST_CASE("a source closes within its time although the broker died with commits under way") {
+  KafkaBroker broker;
+  PlainClient kafka(broker.address());
+  const std::string topic = kafka.new_topic(3);
+  kafka.produce(topic, numbered_records(1000));
+  const bool frozen = GENERATE(false, true);
+  INFO((frozen ? "frozen" : "killed"));
+  // Some offsets are on their way when it happens, and others become safe only then.
+  TestHost host;
+  std::uint64_t first = 0;
+  host.after_emit = [&](TestHost& self) {
+    if (first == 0) self.ack(first = self.emits().front().first);
+  };
+  RunningSource source(host, config_for(broker, topic));
+  wait_until("all readings", 120s, [&] { return host.emitted() >= 1000; });
+  if (frozen) {
+    broker.pause();
+  } else {
+    broker.crash();
+  }
+  host.ack(host.emits().back().first);
+  const auto four_seconds_later = std::chrono::steady_clock::now() + 4s;
+  wait_until("four seconds", 5s, [&] { return std::chrono::steady_clock::now() > four_seconds_later; });
+  const auto begin = std::chrono::steady_clock::now();
+  source.stop();
+  const auto took = std::chrono::steady_clock::now() - begin;
+  CHECK(std::chrono::duration<double>(took).count() < 5.0);
+}
+
 TEST_CASE("a group that begins at the latest record, a regular expression, a topic that is not there") {
   PlainClient kafka(KafkaBroker::shared().address());
   const std::string topic = kafka.new_topic(1);
