@@ -32,8 +32,8 @@ int show_plugins(const std::vector<std::string>& plugin_dirs, const std::string&
 // Prints a commented, working configuration for the plugins named.
 int init_config(const std::vector<std::string>& plugin_dirs, const std::vector<std::string>& plugins);
 
-// The journal on disk: what is in it, whether all of it can be read, and what to do where it cannot. `forget` and `repair`
-// need a stopped agent.
+// The journal on disk: what is in it, whether all of it can be read, and what to do where it cannot. `forget` and
+// `repair` need a stopped agent.
 int journal_info(const RunOptions& options);
 int journal_verify(const RunOptions& options);
 int journal_forget(const RunOptions& options, const std::string& sink);

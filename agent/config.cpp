@@ -255,6 +255,11 @@ class ConfigReader {
 
 }  // namespace
 
+bool InstanceConfig::same_as(const InstanceConfig& other) const {
+  return std::string_view(plugin->name) == other.plugin->name && keys == other.keys && batch_size == other.batch_size &&
+         equal_values(values->root, other.values->root);
+}
+
 std::filesystem::path Config::journal_folder() const {
   return journal.path.empty() ? std::filesystem::path(agent.data_dir) / "journal" : std::filesystem::path(journal.path);
 }

@@ -95,6 +95,8 @@ struct InstanceKeys {
   std::optional<std::int64_t> batch_size;  // sinks
   microseconds batch_timeout = std::chrono::milliseconds(20);
 
+  bool operator==(const InstanceKeys&) const = default;
+
   static constexpr auto plugin_option =
       hb::option("plugin", &InstanceKeys::plugin, "Which plugin: its name, or the path of its library.").required();
   static constexpr auto name_option =
@@ -147,6 +149,8 @@ struct InstanceConfig {
   std::uint16_t where = 0;            // sinks: HB_FLAG_* of which one must be set; 0: every reading
   std::uint32_t batch_size = 0;       // sinks
   const std::string& name() const { return keys.name; }
+  // The same plugin with the same values, defaults and secrets included; where they stand in the file is no matter.
+  bool same_as(const InstanceConfig& other) const;
 };
 
 struct Config {

@@ -191,15 +191,16 @@ std::string prometheus_text(const Pipeline& pipeline) {
   const Pipeline::View view = pipeline.view();
   Exposition out;
   out.family("hbagent_build_info", "gauge", "Version of the agent and of its plugin ABI; always 1.");
-  out.sample(
-      label("version", kVersion) + "," + label("abi", kAbiVersion) + "," + label("agent", pipeline.config().agent.id),
-      std::uint64_t{1});
+  out.sample(label("version", kVersion) + "," + label("abi", kAbiVersion) + "," + label("agent", view.config->agent.id),
+             std::uint64_t{1});
   out.family("hbagent_ready", "gauge", "1 while every source and sink is connected and data moves, else 0.");
   out.sample("", std::uint64_t{pipeline.not_ready().empty() ? 1U : 0U});
   write_sources(out, view);
   write_sinks(out, view);
   write_instances(out, view);
   write_journal(out, view.journal);
+  out.family("hbagent_reloads_total", "counter", "Configurations gone over to since the start.");
+  out.sample("", view.reloads);
   out.family("hbagent_dead_letters_written_total", "counter", "Dead letters written since the start.");
   out.sample("", view.dead_letters.written);
   out.family("hbagent_dead_letters_evicted_total", "counter", "Dead letters that the file's bound pushed out.");
@@ -217,10 +218,11 @@ std::string status_json(const Pipeline& pipeline) {
   const Pipeline::View view = pipeline.view();
   const std::vector<std::string> not_ready = pipeline.not_ready();
   nlohmann::ordered_json json;
-  json["agent"] = pipeline.config().agent.id;
+  json["agent"] = view.config->agent.id;
   json["version"] = kVersion;
   json["ready"] = not_ready.empty();
   json["not_ready"] = not_ready;
+  json["reloads"] = view.reloads;
   json["sources"] = nlohmann::ordered_json::array();
   for (const auto& source : view.sources) {
     auto each = instance_json(source);
@@ -251,7 +253,7 @@ std::string status_json(const Pipeline& pipeline) {
     each["delay_seconds"] = sink.progress.last_delay_seconds;
     json["sinks"].push_back(std::move(each));
   }
-  json["journal"] = journal_json(pipeline.config().journal, view.journal);
+  json["journal"] = journal_json(view.config->journal, view.journal);
   json["dead_letters"] = {{"written", view.dead_letters.written},
                           {"evicted", view.dead_letters.evicted},
                           {"bytes", view.dead_letters.bytes},

@@ -27,28 +27,19 @@ JournalSink journal_sink(const InstanceConfig& sink) {
 
 }  // namespace
 
-Pipeline::Pipeline(const Config& config, Logger& logger) : config_(config), logger_(logger) {
-  const std::filesystem::path data_dir = config.agent.data_dir;
+Pipeline::Pipeline(std::shared_ptr<const Config> config, Logger& logger) : logger_(logger), config_(std::move(config)) {
+  const std::filesystem::path data_dir = config_->agent.data_dir;
   try {
     lock_.emplace(data_dir);
     if (!lock_->held()) {
       throw std::runtime_error(fmt::format("another hbagent uses data_dir \"{}\"; stop it, or give this one its own",
-                                           config.agent.data_dir));
+                                           config_->agent.data_dir));
     }
     dead_letters_ = std::make_unique<DeadLetters>(std::filesystem::absolute(data_dir / "dead-letters.jsonl"),
-                                                  config.agent.dead_letter_max_size.value);
-    journal_ = make_journal(config, logger);
-    const auto state_dir = data_dir / "state";
-    for (std::size_t i = 0; i < config.sources.size(); ++i) {
-      sources_.push_back(std::make_unique<SourceRunner>(
-          journal_->add_source(config.sources[i].name()), config.sources[i], config.processors,
-          SourceRunner::Surroundings{*journal_, *dead_letters_, logger_, board_, state_dir}));
-    }
-    for (std::size_t i = 0; i < config.sinks.size(); ++i) {
-      sinks_.push_back(std::make_unique<SinkRunner>(
-          journal_->add_sink(journal_sink(config.sinks[i])), config.sinks[i],
-          SinkRunner::Surroundings{*journal_, *dead_letters_, logger_, board_, state_dir}));
-    }
+                                                  config_->agent.dead_letter_max_size.value);
+    journal_ = make_journal(*config_, logger);
+    for (std::size_t i = 0; i < config_->sources.size(); ++i) sources_.push_back(make_source(config_, i));
+    for (std::size_t i = 0; i < config_->sinks.size(); ++i) sinks_.push_back(make_sink(config_, i));
   } catch (const std::system_error& error) {
     throw std::runtime_error(
         fmt::format("data_dir \"{}\" cannot be used: {}; set data_dir in [agent] to a folder that "
@@ -59,34 +50,53 @@ Pipeline::Pipeline(const Config& config, Logger& logger) : config_(config), logg
 
 Pipeline::~Pipeline() {
   if (started_) stop(within(std::chrono::microseconds(0)));
-  sources_.clear();
-  sinks_.clear();
 }
 
-bool Pipeline::start(Problems& problems) {
-  started_ = true;
-  for (const auto& source : sources_) source->start();
-  for (const auto& sink : sinks_) sink->start();
-  const auto all_created = [this] {
+Pipeline::Slot<SourceRunner> Pipeline::make_source(const std::shared_ptr<const Config>& config, std::size_t index) {
+  const auto state_dir = std::filesystem::path(config->agent.data_dir) / "state";
+  return {config, std::make_unique<SourceRunner>(
+                      config->sources[index], config->processors,
+                      SourceRunner::Surroundings{*journal_, *dead_letters_, logger_, board_, state_dir})};
+}
+
+Pipeline::Slot<SinkRunner> Pipeline::make_sink(const std::shared_ptr<const Config>& config, std::size_t index) {
+  const auto state_dir = std::filesystem::path(config->agent.data_dir) / "state";
+  return {config,
+          std::make_unique<SinkRunner>(
+              config->sinks[index], SinkRunner::Surroundings{*journal_, *dead_letters_, logger_, board_, state_dir})};
+}
+
+bool Pipeline::create(const Sources& sources, const Sinks& sinks, Problems& problems) {
+  for (const auto& source : sources) source->start();
+  for (const auto& sink : sinks) sink->start();
+  board_.wait([&] {
     const auto created = [](const auto& runner) { return runner->phase() != Phase::creating; };
-    return std::all_of(sources_.begin(), sources_.end(), created) && std::all_of(sinks_.begin(), sinks_.end(), created);
-  };
-  board_.wait(all_created);
+    return std::all_of(sources.begin(), sources.end(), created) && std::all_of(sinks.begin(), sinks.end(), created);
+  });
   const bool sound = board_.read([&] {
     const std::size_t before = problems.lines().size();
-    for (const auto& source : sources_) {
-      if (!source->failed()) continue;
-      problems.add(source->instance().config().place, source->instance().component() + ": " + source->create_error());
-    }
-    for (const auto& sink : sinks_) {
-      if (!sink->failed()) continue;
-      problems.add(sink->instance().config().place, sink->instance().component() + ": " + sink->create_error());
-    }
+    const auto collect = [&](const auto& runner) {
+      if (!runner->failed()) return;
+      problems.add(runner->instance().config().place, runner->instance().component() + ": " + runner->create_error());
+    };
+    for (const auto& source : sources) collect(source);
+    for (const auto& sink : sinks) collect(sink);
     return problems.lines().size() == before;
   });
-  if (!sound) {
-    for (const auto& sink : sinks_) sink->abort();  // before it is let go: nothing shall be opened
-    return false;
+  if (sound) return true;
+  // Before they are let go: nothing shall be opened.
+  for (const auto& sink : sinks) sink->abort();
+  for (const auto& source : sources) source->request_stop();
+  return false;
+}
+
+void Pipeline::go() {
+  // Sinks first: what a source emits is for all that are there then.
+  for (const auto& sink : sinks_) {
+    if (!sink->index()) sink->go(journal_->add_sink(journal_sink(sink->instance().config())));
+  }
+  for (const auto& source : sources_) {
+    if (!source->index()) source->go(journal_->add_source(source->instance().config().name()));
   }
   for (const auto& [name, readings] : journal_->snapshot().kept_for) {
     logger_.warn("journal", fmt::format("keeps {} readings for sink \"{}\", which the configuration does not have, and "
@@ -94,10 +104,36 @@ bool Pipeline::start(Problems& problems) {
                                         "journal forget {}\"",
                                         readings, name, name));
   }
-  for (const auto& sink : sinks_) sink->go();
-  for (const auto& source : sources_) source->go();
+}
+
+bool Pipeline::start(Problems& problems) {
+  started_ = true;
+  if (!create(sources_, sinks_, problems)) return false;
+  try {
+    go();
+  } catch (...) {
+    for (const auto& sink : sinks_) sink->abort();
+    for (const auto& source : sources_) source->request_stop();
+    throw;
+  }
   return true;
 }
+
+template <class Slots>
+bool Pipeline::join_or_leave(Slots& slots) {
+  bool all = true;
+  for (auto& runner : slots) {
+    if (board_.read([&] { return runner->phase(); }) == Phase::ended) {
+      runner->join();
+      continue;
+    }
+    logger_.error(runner->instance().component(), "does not return from its plugin; left behind");
+    all = false;
+  }
+  return all;
+}
+template bool Pipeline::join_or_leave(Sources&);
+template bool Pipeline::join_or_leave(Sinks&);
 
 bool Pipeline::sources_in(Phase phase) const {
   return std::all_of(sources_.begin(), sources_.end(), [&](const auto& each) { return each->phase() >= phase; });
@@ -128,19 +164,6 @@ Pipeline::Outcome Pipeline::wait(const std::function<bool()>& stop_requested) {
 
 void Pipeline::poke() {
   board_.change([] {});
-}
-
-template <class Condition>
-bool Pipeline::wait_until(const Deadline& deadline, Condition condition) {
-  for (;;) {
-    const auto until = deadline();
-    bool done = false;
-    const bool woken = board_.wait_until(until, [&] {
-      done = condition();
-      return done || deadline() != until;
-    });
-    if (done || !woken) return done;
-  }
 }
 
 Pipeline::Deadline Pipeline::within(std::chrono::microseconds timeout) {
@@ -175,27 +198,17 @@ bool Pipeline::stop(const Deadline& deadline) {
   }
   for (const auto& source : sources_) source->release();
   const auto end = PhaseBoard::Clock::now() + kGrace;
-  if (!board_.wait_until(end, [this] { return sinks_in(Phase::ended) && sources_in(Phase::ended); })) {
-    for (const auto& source : sources_) {
-      if (board_.read([&] { return source->phase(); }) != Phase::ended) {
-        logger_.error(source->instance().component(), "does not return from its plugin; left behind");
-      }
-    }
-    for (const auto& sink : sinks_) {
-      if (board_.read([&] { return sink->phase(); }) != Phase::ended) {
-        logger_.error(sink->instance().component(), "does not return from its plugin; left behind");
-      }
-    }
-    return false;
-  }
-  for (const auto& source : sources_) source->join();
-  for (const auto& sink : sinks_) sink->join();
-  started_ = false;
-  return true;
+  board_.wait_until(end, [this] { return sinks_in(Phase::ended) && sources_in(Phase::ended); });
+  if (!join_or_leave(sources_) || !join_or_leave(sinks_)) left_behind_ = true;
+  started_ = left_behind_;
+  return !left_behind_;
 }
 
 Pipeline::View Pipeline::view() const {
+  const std::lock_guard lock(slots_mutex_);
   View view;
+  view.config = config_;
+  view.reloads = reloads_;
   Journal::Snapshot snapshot = journal_->snapshot();
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     SourceView source;
@@ -203,7 +216,7 @@ Pipeline::View Pipeline::view() const {
     source.name = instance.config().name();
     source.plugin = instance.config().plugin->name;
     source.status = instance.status();
-    source.terms = snapshot.sources[sources_[i]->index()];
+    if (const auto index = sources_[i]->index()) source.terms = snapshot.sources[*index];
     for (const auto& processor : sources_[i]->processors().instances()) {
       source.processors.push_back({processor->config().name(), processor->config().plugin->name, processor->status()});
     }
@@ -215,7 +228,7 @@ Pipeline::View Pipeline::view() const {
     sink.name = instance.config().name();
     sink.plugin = instance.config().plugin->name;
     sink.status = instance.status();
-    sink.terms = snapshot.sinks[sinks_[i]->index()];
+    if (const auto index = sinks_[i]->index()) sink.terms = snapshot.sinks[*index];
     sink.progress = sinks_[i]->progress();
     view.sinks.push_back(std::move(sink));
   }
@@ -267,7 +280,7 @@ std::uint64_t Pipeline::pending() const {
 }
 
 bool Pipeline::keeps_pending() const {
-  return config_.journal.mode == JournalSection::Mode::disk;
+  return config_->journal.mode == JournalSection::Mode::disk;
 }
 
 }  // namespace hbagent

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,8 +23,8 @@ namespace hbagent {
 class Pipeline {
  public:
   // Takes hold of data_dir: creates it, locks it against a second agent, opens the dead letters. Throws
-  // std::runtime_error that says what to do. `config` outlives the pipeline.
-  Pipeline(const Config& config, Logger& logger);
+  // std::runtime_error that says what to do.
+  Pipeline(std::shared_ptr<const Config> config, Logger& logger);
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
@@ -31,6 +32,11 @@ class Pipeline {
   // Creates every instance, each on its thread. What a plugin has against its configuration is a problem; then nothing
   // has been opened, and nothing runs.
   bool start(Problems& problems);
+
+  // Goes over to another configuration while it runs. What is the same in both goes on untouched; sources and sinks
+  // that are gone, or are another, end within shutdown_timeout, and nothing that waits for a sink that is in both is
+  // lost. What is wrong, or needs a restart, is a problem: then nothing has changed. [the thread that waits]
+  bool reload(std::shared_ptr<const Config> next, Problems& problems);
 
   enum class Outcome { all_done, stop_requested, nothing_left };
   // Waits until `stop_requested` says so (it is asked at each change and when poke() is called), until every source is
@@ -61,6 +67,8 @@ class Pipeline {
     SinkRunner::Progress progress;
   };
   struct View {
+    std::shared_ptr<const Config> config;
+    std::uint64_t reloads = 0;  // that succeeded
     std::vector<SourceView> sources;
     std::vector<SinkView> sinks;
     Journal::Snapshot journal;  // without the accounts, which stand above
@@ -74,8 +82,6 @@ class Pipeline {
   // Whether what is pending at a stop is delivered after the next start.
   bool keeps_pending() const;
 
-  const Config& config() const { return config_; }
-
   static constexpr double kStalledSeconds = 30;  // pending without a commit: data does not move
 
  private:
@@ -84,15 +90,56 @@ class Pipeline {
   bool sources_in(Phase phase) const;
   bool sinks_in(Phase phase) const;
 
-  const Config& config_;
+  // A runner and the configuration that it refers to.
+  template <class Runner>
+  struct Slot {
+    std::shared_ptr<const Config> config;
+    std::unique_ptr<Runner> runner;
+    Runner* operator->() const { return runner.get(); }
+  };
+  using Sources = std::vector<Slot<SourceRunner>>;
+  using Sinks = std::vector<Slot<SinkRunner>>;
+
+  Slot<SourceRunner> make_source(const std::shared_ptr<const Config>& config, std::size_t index);
+  Slot<SinkRunner> make_sink(const std::shared_ptr<const Config>& config, std::size_t index);
+  // Starts them and waits until each has its instance; what they have against their configuration is a problem.
+  bool create(const Sources& sources, const Sinks& sinks, Problems& problems);
+  void go();  // those that have not begun yet
+  bool needs_restart(const Config& next, Problems& problems) const;
+  void end_sources(Sources ending, const Deadline& deadline);
+  void end_sinks(Sinks ending, const Config& next, const Deadline& deadline);
+  template <class Slots>
+  bool join_or_leave(Slots& slots);  // false: some do not return; each is named in the log
+  template <class Slots>
+  void leave_behind(Slots& slots);
+
   Logger& logger_;
   std::optional<FolderLock> lock_;
   std::unique_ptr<DeadLetters> dead_letters_;
   std::unique_ptr<Journal> journal_;
   PhaseBoard board_;
-  std::vector<std::unique_ptr<SourceRunner>> sources_;
-  std::vector<std::unique_ptr<SinkRunner>> sinks_;
+  // Changed by the thread that waits, under the mutex; others read under it.
+  mutable std::mutex slots_mutex_;
+  std::shared_ptr<const Config> config_;
+  std::uint64_t reloads_ = 0;
+  Sources sources_;
+  Sinks sinks_;
   bool started_ = false;
+  bool left_behind_ = false;  // a plugin did not return; its thread goes on somewhere
+  std::vector<std::shared_ptr<void>> stuck_;
 };
+
+template <class Condition>
+bool Pipeline::wait_until(const Deadline& deadline, Condition condition) {
+  for (;;) {
+    const auto until = deadline();
+    bool done = false;
+    const bool woken = board_.wait_until(until, [&] {
+      done = condition();
+      return done || deadline() != until;
+    });
+    if (done || !woken) return done;
+  }
+}
 
 }  // namespace hbagent

@@ -56,8 +56,10 @@ class Signals {
     return first_stop_;
   }
   static constexpr std::chrono::milliseconds kSameRequest{200};
-  // Who is told that a stop was asked for. Set once, before the pipeline runs.
-  void on_stop(std::function<void()> told) {
+  bool reload_wanted() const { return reload_; }
+  bool take_reload() { return reload_.exchange(false); }
+  // Who is told that something was asked for. Set once, before the pipeline runs.
+  void on_signal(std::function<void()> told) {
     const std::lock_guard lock(mutex_);
     told_ = std::move(told);
   }
@@ -71,7 +73,9 @@ class Signals {
       signalfd_siginfo info{};
       if (read(signal_fd_, &info, sizeof info) != sizeof info) continue;
       if (info.ssi_signo == SIGHUP) {
-        logger_.warn("agent", "SIGHUP: this version does not reload; restart it to change the configuration");
+        reload_ = true;
+        logger_.info("agent", "SIGHUP: reading the configuration again");
+        tell();
         continue;
       }
       // `timeout` and shells signal a process and then its group: that is one request.
@@ -87,15 +91,20 @@ class Signals {
       const char* name = info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
       logger_.info("agent", before == 0 ? fmt::format("{}: stopping; a second signal stops at once", name)
                                         : fmt::format("{} again: stopping at once", name));
-      const std::lock_guard lock(mutex_);
-      if (told_) told_();
+      tell();
     }
+  }
+
+  void tell() {
+    const std::lock_guard lock(mutex_);
+    if (told_) told_();
   }
 
   Logger& logger_;
   int signal_fd_ = -1;
   int end_fd_ = -1;
   std::atomic<int> stops_{0};
+  std::atomic<bool> reload_{false};
   Clock::time_point last_stop_;
   mutable std::mutex mutex_;
   std::optional<Clock::time_point> first_stop_;
@@ -138,18 +147,80 @@ void print_problems(const Problems& problems) {
   for (const std::string& line : problems.lines()) fmt::print(stderr, "{}\n", line);
 }
 
-int run_pipeline(Pipeline& pipeline, const Config& config, Signals& signals, Logger& logger) {
-  const Pipeline::Outcome outcome = pipeline.wait([&] { return signals.stops() > 0; });
+// A configuration and the plugins that it refers to.
+std::shared_ptr<const Config> load(const RunOptions& options, Problems& problems) {
+  struct Loaded {
+    std::unique_ptr<PluginCatalog> catalog;
+    std::unique_ptr<Config> config;
+  };
+  auto loaded = std::make_shared<Loaded>();
+  loaded->config = load_config(options.config, options.plugin_dirs, loaded->catalog, problems);
+  if (loaded->config == nullptr) return nullptr;
+  return {loaded, loaded->config.get()};
+}
+
+// The endpoint that the configuration asks for, where one is asked for at all.
+class Endpoint {
+ public:
+  explicit Endpoint(const Pipeline& pipeline) : pipeline_(pipeline) {}
+
+  // Throws std::runtime_error, and keeps what there is, where it cannot listen.
+  void follow(const Config& config) {
+    const std::string listen = config.http ? config.http->listen : "";
+    if (listen == listen_) return;
+    std::unique_ptr<HttpServer> next;
+    if (!listen.empty()) {
+      next = std::make_unique<HttpServer>(listen,
+                                          [this](const std::string& path) { return answer_http(pipeline_, path); });
+    }
+    server_.swap(next);
+    listen_ = listen;
+  }
+  std::string description() const { return server_ ? ", http on " + server_->address() : ""; }
+
+ private:
+  const Pipeline& pipeline_;
+  std::unique_ptr<HttpServer> server_;
+  std::string listen_;
+};
+
+// What is wrong is told, and changes nothing.
+void reload(const RunOptions& options, Pipeline& pipeline, Endpoint& endpoint, Logger& logger) {
+  Problems problems(options.config.string());
+  const auto next = load(options, problems);
+  try {
+    if (next != nullptr) endpoint.follow(*next);
+    if (next != nullptr && pipeline.reload(next, problems)) return;
+    endpoint.follow(*pipeline.view().config);
+  } catch (const std::runtime_error& error) {
+    problems.add({}, error.what());
+  }
+  for (const std::string& line : problems.lines()) logger.error("agent", line);
+  logger.error("agent", "not reloaded: the configuration as it was goes on");
+}
+
+// Runs until a stop is asked for, or nothing is left to do; reloads on the way.
+Pipeline::Outcome wait_for_end(const RunOptions& options, Pipeline& pipeline, Endpoint& endpoint, Signals& signals,
+                               Logger& logger) {
+  for (;;) {
+    const auto outcome = pipeline.wait([&] { return signals.stops() > 0 || signals.reload_wanted(); });
+    if (signals.stops() > 0 || !signals.take_reload()) return outcome;
+    reload(options, pipeline, endpoint, logger);
+  }
+}
+
+int stop_pipeline(Pipeline& pipeline, Pipeline::Outcome outcome, Signals& signals, Logger& logger) {
+  const auto shutdown_timeout = pipeline.view().config->agent.shutdown_timeout;
   if (outcome == Pipeline::Outcome::nothing_left) {
     logger.error("agent",
                  "every source or every sink has failed: stopping; mend what the lines above name and start again");
   }
   // Finished sources wait for their sinks as long as it takes; a stop only as long as the operator allows, and a second
   // one not at all.
-  const auto from_now = Pipeline::within(config.agent.shutdown_timeout);
+  const auto from_now = Pipeline::within(shutdown_timeout);
   const bool joined_all = pipeline.stop([&]() -> Signals::Clock::time_point {
     if (signals.stops() > 1) return Signals::Clock::time_point{};
-    if (const auto first = signals.first_stop()) return *first + config.agent.shutdown_timeout;
+    if (const auto first = signals.first_stop()) return *first + shutdown_timeout;
     return outcome == Pipeline::Outcome::all_done ? Signals::Clock::time_point::max() : from_now();
   });
   log_end(logger, pipeline);
@@ -176,31 +247,29 @@ int run_pipeline(Pipeline& pipeline, const Config& config, Signals& signals, Log
 int run_agent(const RunOptions& options) {
   Logger logger(options.log_format, options.log_level);
   Problems problems(options.config.string());
-  std::unique_ptr<PluginCatalog> catalog;
-  const auto config = load_config(options.config, options.plugin_dirs, catalog, problems);
+  const auto config = load(options, problems);
   if (config == nullptr) {
     print_problems(problems);
     return kExitUsage;
   }
   Signals signals(logger);
   try {
-    Pipeline pipeline(*config, logger);
-    signals.on_stop([&] { pipeline.poke(); });
+    Pipeline pipeline(config, logger);
+    signals.on_signal([&] { pipeline.poke(); });
     // Before the pipeline goes, also by an exception: nobody tells it any more.
-    const std::unique_ptr<Signals, void (*)(Signals*)> untold(&signals, [](Signals* each) { each->on_stop(nullptr); });
-    std::optional<HttpServer> http;
-    if (config->http) {
-      http.emplace(config->http->listen, [&](const std::string& path) { return answer_http(pipeline, path); });
-    }
+    const std::unique_ptr<Signals, void (*)(Signals*)> untold(&signals,
+                                                              [](Signals* each) { each->on_signal(nullptr); });
+    Endpoint endpoint(pipeline);
+    endpoint.follow(*config);
     if (!pipeline.start(problems)) {
       print_problems(problems);
       return kExitUsage;
     }
     logger.info("agent", fmt::format("hbagent {} runs as \"{}\" with {}: {} source(s), {} processor(s), {} sink(s){}",
                                      kVersion, config->agent.id, options.config.string(), config->sources.size(),
-                                     config->processors.size(), config->sinks.size(),
-                                     http ? ", http on " + http->address() : ""));
-    return run_pipeline(pipeline, *config, signals, logger);
+                                     config->processors.size(), config->sinks.size(), endpoint.description()));
+    const auto outcome = wait_for_end(options, pipeline, endpoint, signals, logger);
+    return stop_pipeline(pipeline, outcome, signals, logger);
   } catch (const std::runtime_error& error) {
     fmt::print(stderr, "{}: {}\n", options.config.string(), error.what());
     return kExitUsage;

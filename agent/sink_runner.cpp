@@ -24,9 +24,8 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
 
 }  // namespace
 
-SinkRunner::SinkRunner(std::size_t index, const InstanceConfig& config, const Surroundings& surroundings)
-    : index_(index),
-      around_(surroundings),
+SinkRunner::SinkRunner(const InstanceConfig& config, const Surroundings& surroundings)
+    : around_(surroundings),
       instance_(HB_SINK, config, surroundings.logger, surroundings.state_dir / ("sink-" + config.name()), nullptr),
       retry_log_(surroundings.logger, instance_.component()) {
   std::filesystem::create_directories(surroundings.state_dir / ("sink-" + config.name()));
@@ -40,14 +39,15 @@ void SinkRunner::start() {
   thread_ = std::thread([this] { thread_main(); });
 }
 
-void SinkRunner::go() {
+void SinkRunner::go(std::size_t index) {
+  index_ = index;
   around_.board.change([this] { go_ = true; });
 }
 
 void SinkRunner::drain() {
   draining_ = true;
-  around_.journal.interrupt(index_);
-  go();
+  if (index()) around_.journal.interrupt(index_);
+  around_.board.change([this] { go_ = true; });
 }
 
 void SinkRunner::abort() {

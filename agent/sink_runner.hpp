@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,14 +26,15 @@ class SinkRunner {
     std::filesystem::path state_dir;
   };
 
-  SinkRunner(std::size_t index, const InstanceConfig& config, const Surroundings& surroundings);
+  // `config` outlives the runner.
+  SinkRunner(const InstanceConfig& config, const Surroundings& surroundings);
   ~SinkRunner();
 
   // [main-thread]
-  void start();  // creates the instance on the new thread; then waits for go
-  void go();
-  void drain();  // writes what is in the journal without waiting for more, then ends
-  void abort();  // ends as soon as the plugin returns; what is pending stays pending
+  void start();                // creates the instance on the new thread; then waits for go
+  void go(std::size_t index);  // opens and writes; `index` is the sink's in the journal
+  void drain();                // writes what is in the journal without waiting for more, then ends
+  void abort();                // ends as soon as the plugin returns; what is pending stays pending
   void join();
 
   // Under the board's lock.
@@ -41,7 +43,11 @@ class SinkRunner {
   bool failed() const { return failed_; }
 
   // [any thread]
-  std::size_t index() const { return index_; }  // in the journal
+  // In the journal; nothing before go.
+  std::optional<std::size_t> index() const {
+    const std::size_t index = index_;
+    return index == kNoIndex ? std::nullopt : std::optional(index);
+  }
   Instance& instance() { return instance_; }
   const Instance& instance() const { return instance_; }
   struct Progress {
@@ -68,7 +74,8 @@ class SinkRunner {
   void fail(const std::string& error);
   void set_phase(Phase phase);
 
-  const std::size_t index_;
+  static constexpr std::size_t kNoIndex = ~std::size_t{0};
+  std::atomic<std::size_t> index_{kNoIndex};
   Surroundings around_;
   Instance instance_;
   VerdictList verdicts_;

@@ -18,10 +18,9 @@ bool sound_id(const hb_reading& reading) {
 
 }  // namespace
 
-SourceRunner::SourceRunner(std::size_t index, const InstanceConfig& config,
-                           const std::vector<InstanceConfig>& processors, const Surroundings& surroundings)
-    : index_(index),
-      around_(surroundings),
+SourceRunner::SourceRunner(const InstanceConfig& config, const std::vector<InstanceConfig>& processors,
+                           const Surroundings& surroundings)
+    : around_(surroundings),
       instance_(HB_SOURCE, config, surroundings.logger, surroundings.state_dir / ("source-" + config.name()), this),
       processors_(processors, config.name(), surroundings.logger, surroundings.dead_letters, surroundings.state_dir),
       retry_log_(surroundings.logger, instance_.component()) {
@@ -36,23 +35,24 @@ void SourceRunner::start() {
   thread_ = std::thread([this] { thread_main(); });
 }
 
-void SourceRunner::go() {
+void SourceRunner::go(std::size_t index) {
+  index_ = index;
   around_.board.change([this] { go_ = true; });
 }
 
 void SourceRunner::request_stop() {
   instance_.request_stop();
-  go();  // a thread that still waits to begin sees that it is stopping
+  around_.board.change([this] { go_ = true; });  // a thread that still waits to begin sees that it is stopping
 }
 
 void SourceRunner::cut() {
   cut_ = true;
   processors_.request_stop();
-  around_.journal.stop_source(index_);
+  if (index()) around_.journal.stop_source(index_);
 }
 
 void SourceRunner::release() {
-  around_.journal.release_source(index_);
+  if (index()) around_.journal.release_source(index_);
   around_.board.change([this] { released_ = true; });
 }
 

@@ -27,16 +27,17 @@ class SourceRunner final : public SourcePort {
     std::filesystem::path state_dir;
   };
 
-  SourceRunner(std::size_t index, const InstanceConfig& config, const std::vector<InstanceConfig>& processors,
+  // `config` and `processors` outlive the runner.
+  SourceRunner(const InstanceConfig& config, const std::vector<InstanceConfig>& processors,
                const Surroundings& surroundings);
   ~SourceRunner() override;
 
   // [main-thread]
-  void start();         // creates the instances on the new thread; then waits for go
-  void go();            // opens and runs
-  void request_stop();  // asks run to return; what it emits until then is taken
-  void cut();           // emit takes nothing any more; a blocked one returns
-  void release();       // no more acks come: close now
+  void start();                // creates the instances on the new thread; then waits for go
+  void go(std::size_t index);  // opens and runs; `index` is the source's in the journal
+  void request_stop();         // asks run to return; what it emits until then is taken
+  void cut();                  // emit takes nothing any more; a blocked one returns
+  void release();              // no more acks come: close now
   void join();
 
   // Under the board's lock, that is within its wait, change or read.
@@ -45,7 +46,11 @@ class SourceRunner final : public SourcePort {
   bool failed() const { return failed_; }
 
   // [any thread]
-  std::size_t index() const { return index_; }  // in the journal
+  // In the journal; nothing before go.
+  std::optional<std::size_t> index() const {
+    const std::size_t index = index_;
+    return index == kNoIndex ? std::nullopt : std::optional(index);
+  }
   Instance& instance() { return instance_; }
   const Instance& instance() const { return instance_; }
   const ProcessorChain& processors() const { return processors_; }
@@ -69,7 +74,8 @@ class SourceRunner final : public SourcePort {
   std::int32_t emit_checked(std::span<const hb_reading> readings, std::uint64_t token);
   bool reject_unsound_ids(std::vector<hb_reading>& buffer, std::size_t& count, SourceTerms& terms);
 
-  const std::size_t index_;
+  static constexpr std::size_t kNoIndex = ~std::size_t{0};
+  std::atomic<std::size_t> index_{kNoIndex};
   Surroundings around_;
   Instance instance_;
   ProcessorChain processors_;

@@ -48,4 +48,13 @@ std::string ValueTree::as_written(std::string text) const {
   return text;
 }
 
+bool equal_values(const hb_value& a, const hb_value& b) {
+  const auto same_text = [](const char* x, const char* y) {
+    return x == nullptr || y == nullptr ? x == y : std::string_view(x) == y;
+  };
+  if (a.kind != b.kind || a.integer != b.integer || a.number != b.number || a.count != b.count) return false;
+  if (!same_text(a.key, b.key) || !same_text(a.text, b.text)) return false;
+  return std::equal(a.items, a.items + a.count, b.items, equal_values);
+}
+
 }  // namespace hbagent

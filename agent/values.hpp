@@ -38,4 +38,7 @@ class ValueTree {
   std::vector<std::pair<std::string, std::string>> hidden_;  // the longest first
 };
 
+// Whether two trees say the same, keys, texts and order included.
+bool equal_values(const hb_value& a, const hb_value& b);
+
 }  // namespace hbagent

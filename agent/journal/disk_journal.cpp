@@ -229,9 +229,10 @@ void DiskJournal::remove_sink(std::size_t index, bool for_good) {
   std::string name;
   {
     const std::lock_guard lock(mutex_);
-    const Sink& ending = sink(index);
+    Sink& ending = sink(index);
+    ending.cursor.put_back();
     name = ending.spec.name;
-    drained = ending.cursor.pending(appended_) == 0;
+    drained = ending.cursor.pending(appended_for(ending)) == 0;
     files_.at(name)->asleep = ending.cursor;
     awake_[name] = false;
   }
@@ -259,7 +260,7 @@ void DiskJournal::read(std::size_t index, std::size_t limit, JournalBatch& batch
     spec = &reading.spec;
     files = files_.at(spec->name).get();
     // A read that failed left them in hand.
-    span = reading.cursor.held().size() > 0 ? reading.cursor.held() : reading.cursor.take(limit, appended_);
+    span = reading.cursor.held().size() > 0 ? reading.cursor.held() : reading.cursor.take(limit, appended_for(reading));
   }
   files->reader->read(span, {[&](std::uint32_t source, std::span<const hb_reading> readings) {
                                pick(*spec, source_wanted(files->wanted, source), source, readings, batch);

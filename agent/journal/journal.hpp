@@ -50,6 +50,8 @@ class Journal {
   virtual void remove_source(std::size_t source) = 0;
   // A sink begins. At any time.
   virtual std::size_t add_sink(const JournalSink& sink) = 0;
+  // Nothing that comes from now on is for this sink.
+  virtual void close_sink(std::size_t sink) = 0;
   // A sink has ended. A journal on disk keeps its place under its name, unless it is `for_good` and nothing is pending.
   virtual void remove_sink(std::size_t sink, bool for_good) = 0;
 

@@ -26,10 +26,17 @@ std::size_t JournalCore::add_sink(const JournalSink& spec) {
   auto added = std::make_unique<Sink>();
   added->spec = spec;
   place(*added);
-  added->begin = added->cursor.done_to() - added->terms.dropped;
-  added->done_before = appended_ - added->begin - added->terms.dropped - added->cursor.pending(appended_);
+  for (const auto& before : sinks_) {
+    if (before->removed && before->spec.name == spec.name) added->terms += std::exchange(before->terms, {});
+  }
+  added->base = appended_ - added->terms.done() - added->cursor.pending(appended_);
   sinks_.push_back(std::move(added));
   return sinks_.size() - 1;
+}
+
+void JournalCore::close_sink(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  sink(index).closed_at = appended_;
 }
 
 void JournalCore::remove_sink(std::size_t index, bool) {
@@ -91,11 +98,12 @@ std::uint64_t JournalCore::wait(std::size_t index, std::uint64_t wanted, Clock::
   Sink& waiting = sink(index);
   waiting.wake_at = waiting.cursor.live() + std::min(wanted, enough_);
   waiting.wake.wait_until(lock, deadline, [&] {
-    return waiting.interrupted || appended_ >= waiting.wake_at || waiting.cursor.has_backlog() ||
-           (blocked_appenders_ > 0 && appended_ > waiting.cursor.live());
+    const std::uint64_t end = appended_for(waiting);
+    return waiting.interrupted || end >= waiting.wake_at || waiting.cursor.has_backlog() ||
+           (blocked_appenders_ > 0 && end > waiting.cursor.live());
   });
   waiting.wake_at = ~std::uint64_t{0};
-  return waiting.cursor.available(appended_);
+  return waiting.cursor.available(appended_for(waiting));
 }
 
 void JournalCore::commit(std::size_t index, const SinkTerms& terms) {
@@ -111,7 +119,7 @@ void JournalCore::commit(std::size_t index, const SinkTerms& terms) {
 
 void JournalCore::newest_first(std::size_t index) {
   const std::lock_guard lock(mutex_);
-  sink(index).cursor.skip_to(appended_);
+  sink(index).cursor.skip_to(appended_for(sink(index)));
 }
 
 void JournalCore::interrupt(std::size_t index) {
@@ -135,8 +143,8 @@ Journal::Snapshot JournalCore::snapshot() const {
   for (const auto& sink : sinks_) {
     view.sinks.push_back(sink->terms);
     if (sink->removed) continue;
-    view.sinks.back().pending = sink->cursor.pending(appended_);
-    view.sinks.back().journaled = appended_ - sink->begin - sink->done_before;
+    view.sinks.back().pending = sink->cursor.pending(appended_for(*sink));
+    view.sinks.back().journaled = appended_for(*sink) - sink->base;
   }
   fill(view);
   return view;

@@ -1,7 +1,7 @@
 // What a journal in memory and one on disk share: the accounts, the cursors, and who waits for whom.
 #pragma once
 
-#include <atomic>
+#include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -16,6 +16,7 @@ class JournalCore : public Journal {
   std::size_t add_source(const std::string& name) override;
   void remove_source(std::size_t source) override;
   std::size_t add_sink(const JournalSink& sink) override;
+  void close_sink(std::size_t sink) override;
   void remove_sink(std::size_t sink, bool for_good) override;
   void account(std::size_t source, const SourceTerms& terms) override;
   std::uint64_t acked(std::size_t source) const override;
@@ -42,8 +43,8 @@ class JournalCore : public Journal {
     JournalSink spec;
     SinkTerms terms;
     SinkCursor cursor;
-    std::uint64_t begin = 0;        // everything before it was no business of this run
-    std::uint64_t done_before = 0;  // of what lies behind `begin`, done in an earlier run
+    std::uint64_t base = 0;                       // its `journaled` is what was appended less this
+    std::uint64_t closed_at = ~std::uint64_t{0};  // nothing from here on is for it
     std::uint64_t wake_at = ~std::uint64_t{0};
     bool interrupted = false;
     bool removed = false;
@@ -59,6 +60,7 @@ class JournalCore : public Journal {
   Source& source(std::size_t index) const { return *sources_[index]; }
   Sink& sink(std::size_t index) const { return *sinks_[index]; }
   virtual std::uint64_t done_by_all() const;
+  std::uint64_t appended_for(const Sink& sink) const { return std::min(appended_, sink.closed_at); }
   void set_acked(Source& source, std::uint64_t token);
   void appended_to(std::uint64_t end);  // wakes the sinks that wait for it
   // Waits until `room` holds or the source is stopped: false. Sinks take what there is meanwhile.

@@ -102,6 +102,7 @@ void MemoryJournal::drop_oldest(std::size_t wanted) {
     for (const auto& sink : sinks_) {
       if (!sink->removed) sink->terms.dropped += sink->cursor.drop_before(end);
     }
+    for (auto& [name, cursor] : parked_) cursor.drop_before(end);
     std::erase_if(passed_, [&](const Passed& before) { return before.source == entry.source; });
     passed_.push_back({end, entry.token, entry.source});
     // Readers that still copy from a chunk share its ownership.
@@ -143,7 +144,7 @@ void MemoryJournal::read(std::size_t index, std::size_t limit, JournalBatch& bat
     const std::lock_guard lock(mutex_);
     Sink& reading = sink(index);
     spec = &reading.spec;
-    const PositionSpan span = reading.cursor.take(limit, appended_);
+    const PositionSpan span = reading.cursor.take(limit, appended_for(reading));
     if (span.size() == 0) return;
     auto entry = std::partition_point(entries_.begin(), entries_.end(),
                                       [&](const Entry& each) { return each.first + each.count <= span.begin; });
@@ -175,7 +176,27 @@ std::string MemoryJournal::source_name(std::uint32_t index) const {
   return source(index).name;
 }
 
+void MemoryJournal::remove_sink(std::size_t index, bool for_good) {
+  if (!for_good) {
+    const std::lock_guard lock(mutex_);
+    sink(index).cursor.put_back();
+    parked_[sink(index).spec.name] = sink(index).cursor;
+  }
+  JournalCore::remove_sink(index, for_good);
+}
+
+std::uint64_t MemoryJournal::done_by_all() const {
+  std::uint64_t done = JournalCore::done_by_all();
+  for (const auto& [name, cursor] : parked_) done = std::min(done, cursor.done_to());
+  return done;
+}
+
 void MemoryJournal::place(Sink& sink) {
+  if (const auto parked = parked_.find(sink.spec.name); parked != parked_.end()) {
+    sink.cursor = parked->second;
+    parked_.erase(parked);
+    return;
+  }
   sink.cursor = SinkCursor(sink.spec.from_end || entries_.empty() ? appended_ : entries_.front().first);
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <deque>
+#include <map>
 
 #include "journal/journal_core.hpp"
 
@@ -18,6 +19,7 @@ class MemoryJournal final : public JournalCore {
 
   AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token,
                       SourceTerms terms) override;
+  void remove_sink(std::size_t sink, bool for_good) override;
   void read(std::size_t sink, std::size_t limit, JournalBatch& batch) override;
   std::string source_name(std::uint32_t source) const override;
 
@@ -43,6 +45,7 @@ class MemoryJournal final : public JournalCore {
   void place(Sink& sink) override;
   void cursors_moved() override;
   void fill(Snapshot& view) const override;
+  std::uint64_t done_by_all() const override;
   std::size_t room() const;  // readings that fit now
   bool make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t wanted);
   void add_chunks(std::uint64_t end);
@@ -53,7 +56,8 @@ class MemoryJournal final : public JournalCore {
   const std::uint64_t max_bytes_;
   const bool drop_oldest_;
 
-  std::mutex append_mutex_;  // one appender at a time; taken before mutex_
+  std::mutex append_mutex_;                   // one appender at a time; taken before mutex_
+  std::map<std::string, SinkCursor> parked_;  // of sinks that are about to come back
   std::deque<Entry> entries_;
   std::vector<Passed> passed_;                 // one a source at most
   std::deque<std::shared_ptr<Chunk>> chunks_;  // from first_chunk_ * kChunkReadings on

@@ -1,5 +1,7 @@
 #include "journal/sink_cursor.hpp"
 
+#include <algorithm>
+
 namespace hbagent {
 
 PositionSpan SinkCursor::take(std::uint64_t limit, std::uint64_t appended) {
@@ -14,6 +16,20 @@ PositionSpan SinkCursor::take(std::uint64_t limit, std::uint64_t appended) {
     live_ = held_.end;
   }
   return held_;
+}
+
+void SinkCursor::put_back() {
+  if (held_.size() == 0) return;
+  if (backlog_.empty() && held_.end == live_) {
+    live_ = held_.begin;
+  } else if (!backlog_.empty() && backlog_.front().begin == held_.end) {
+    backlog_.front().begin = held_.begin;
+  } else {
+    backlog_.insert(std::upper_bound(backlog_.begin(), backlog_.end(), held_,
+                                     [](const auto& a, const auto& b) { return a.begin < b.begin; }),
+                    held_);
+  }
+  held_ = {live_, live_};
 }
 
 void SinkCursor::skip_to(std::uint64_t appended) {

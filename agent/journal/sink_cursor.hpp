@@ -35,6 +35,8 @@ class SinkCursor {
   // What is in hand is done.
   void commit() { held_ = {live_, live_}; }
   PositionSpan held() const { return held_; }
+  // What is in hand was not done after all: it is taken again first.
+  void put_back();
 
   // Leaves all that waits behind as backlog and goes on with what comes next. Without effect once there are
   // kMaxBacklog pieces of it already.

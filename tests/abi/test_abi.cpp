@@ -51,7 +51,7 @@ Result run(const std::string& source, const std::string& processor, const std::s
   REQUIRE(config != nullptr);
   Result result;
   {
-    Pipeline pipeline(*config, logger);
+    Pipeline pipeline(std::shared_ptr<const Config>(std::shared_ptr<void>(), config.get()), logger);
     if (pipeline.start(problems)) {
       pipeline.wait([] { return false; });
       const bool failed = pipeline.any_failed();

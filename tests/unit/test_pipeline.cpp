@@ -21,7 +21,7 @@ struct Run {
     Problems problems((folder.path() / "agent.toml").string());
     config = load_config(folder.path() / "agent.toml", {HBAGENT_TEST_PLUGINS}, catalog, problems);
     if (config == nullptr) throw std::runtime_error(problems.lines().front());
-    pipeline = std::make_unique<Pipeline>(*config, logger);
+    pipeline = std::make_unique<Pipeline>(std::shared_ptr<const Config>(std::shared_ptr<void>(), config.get()), logger);
   }
 
   bool start() {
@@ -293,5 +293,6 @@ TEST_CASE("what a plugin has against its configuration stops the start, with its
 
 TEST_CASE("a data_dir serves one agent at a time") {
   Run run(source("") + sink("s", ""));
-  CHECK_THROWS_WITH(Pipeline(*run.config, run.logger), contains_text("another hbagent uses data_dir"));
+  CHECK_THROWS_WITH(Pipeline(std::shared_ptr<const Config>(std::shared_ptr<void>(), run.config.get()), run.logger),
+                    contains_text("another hbagent uses data_dir"));
 }

@@ -1,0 +1,168 @@
+// Going over to another configuration without a restart.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pipeline.hpp"
+#include "text.hpp"
+
+namespace hbagent {
+namespace {
+
+bool same(const std::vector<InstanceConfig>& a, const std::vector<InstanceConfig>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const InstanceConfig& x, const InstanceConfig& y) { return x.same_as(y); });
+}
+
+bool has(const std::vector<InstanceConfig>& instances, const std::string& name) {
+  return std::any_of(instances.begin(), instances.end(), [&](const auto& each) { return each.name() == name; });
+}
+
+// "postgres, alerts" of runners.
+template <class Slots>
+std::string names_of(const Slots& slots) {
+  std::vector<std::string> names;
+  for (const auto& runner : slots) names.push_back(runner->instance().component());
+  return names.empty() ? "none" : joined(names);
+}
+
+}  // namespace
+
+bool Pipeline::needs_restart(const Config& next, Problems& problems) const {
+  const auto check = [&](const char* what, bool equal) {
+    if (!equal) problems.add({}, fmt::format("{} cannot change while the agent runs: restart it", what));
+  };
+  const std::size_t before = problems.lines().size();
+  check("[agent] data_dir", next.agent.data_dir == config_->agent.data_dir);
+  check("[agent] dead_letter_max_size",
+        next.agent.dead_letter_max_size.value == config_->agent.dead_letter_max_size.value);
+  check("[journal]", next.journal.mode == config_->journal.mode && next.journal_folder() == config_->journal_folder() &&
+                         next.journal.bound() == config_->journal.bound() &&
+                         next.journal.sync_interval == config_->journal.sync_interval &&
+                         next.journal.when_full == config_->journal.when_full);
+  return problems.lines().size() > before;
+}
+
+bool Pipeline::reload(std::shared_ptr<const Config> next, Problems& problems) {
+  if (needs_restart(*next, problems)) return false;
+  const bool same_processors = same(config_->processors, next->processors);
+  // Which of the running ones does what the new configuration says? One that has failed gets another chance.
+  const auto find = [&](auto& slots, const InstanceConfig& wanted) {
+    return std::find_if(slots.begin(), slots.end(), [&](const auto& slot) {
+      return slot->instance().config().same_as(wanted) && !board_.read([&] { return slot->failed(); });
+    });
+  };
+  Sources fresh_sources;
+  Sinks fresh_sinks;
+  for (std::size_t i = 0; i < next->sources.size(); ++i) {
+    const bool kept = same_processors && find(sources_, next->sources[i]) != sources_.end();
+    if (!kept) fresh_sources.push_back(make_source(next, i));
+  }
+  for (std::size_t i = 0; i < next->sinks.size(); ++i) {
+    if (find(sinks_, next->sinks[i]) == sinks_.end()) fresh_sinks.push_back(make_sink(next, i));
+  }
+  if (!create(fresh_sources, fresh_sinks, problems)) return false;  // their destructors join them
+
+  const std::string begun = fmt::format("{}; {}", names_of(fresh_sources), names_of(fresh_sinks));
+  Sources ending_sources;
+  Sinks ending_sinks;
+  {
+    // The new order, with what goes on at its place.
+    const std::lock_guard lock(slots_mutex_);
+    const auto replace = [&](auto& slots, auto& fresh, auto& ending, const auto& wanted, bool keep) {
+      std::remove_reference_t<decltype(slots)> order;
+      auto next_fresh = fresh.begin();
+      for (const InstanceConfig& instance : wanted) {
+        const auto kept = keep ? find(slots, instance) : slots.end();
+        if (kept == slots.end()) {
+          order.push_back(std::move(*next_fresh++));
+        } else {
+          order.push_back(std::move(*kept));
+          slots.erase(kept);
+        }
+      }
+      ending = std::move(slots);
+      slots = std::move(order);
+    };
+    replace(sources_, fresh_sources, ending_sources, next->sources, same_processors);
+    replace(sinks_, fresh_sinks, ending_sinks, next->sinks, true);
+    config_ = next;
+  }
+  const std::string ended = fmt::format("{}; {}", names_of(ending_sources), names_of(ending_sinks));
+  const Deadline deadline = within(next->agent.shutdown_timeout);
+  end_sources(std::move(ending_sources), deadline);
+  end_sinks(std::move(ending_sinks), *next, deadline);
+  go();
+  {
+    const std::lock_guard lock(slots_mutex_);
+    ++reloads_;
+  }
+  logger_.info("agent", fmt::format("reloaded: ended {}; begun {}; the others went on", ended, begun));
+  return true;
+}
+
+void Pipeline::end_sources(Sources ending, const Deadline& deadline) {
+  const auto in = [&](Phase phase) {
+    return [&, phase] {
+      return std::all_of(ending.begin(), ending.end(), [&](const auto& source) { return source->phase() >= phase; });
+    };
+  };
+  for (const auto& source : ending) source->request_stop();
+  wait_until(deadline, in(Phase::stopped));
+  for (const auto& source : ending) source->cut();
+  wait_until(deadline, in(Phase::ended));  // they store their last acks
+  for (const auto& source : ending) source->release();
+  board_.wait_until(PhaseBoard::Clock::now() + kGrace, in(Phase::ended));
+  leave_behind(ending);
+  for (const auto& source : ending) {
+    if (const auto index = source->index()) journal_->remove_source(*index);
+  }
+}
+
+void Pipeline::end_sinks(Sinks ending, const Config& next, const Deadline& deadline) {
+  const auto all_ended = [&] {
+    return std::all_of(ending.begin(), ending.end(), [](const auto& sink) { return sink->phase() == Phase::ended; });
+  };
+  for (const auto& sink : ending) {
+    // One that comes back goes on where it stopped.
+    if (has(next.sinks, sink->instance().config().name())) {
+      sink->abort();
+      continue;
+    }
+    if (const auto index = sink->index()) journal_->close_sink(*index);
+    sink->drain();
+  }
+  if (!wait_until(deadline, all_ended)) {
+    for (const auto& sink : ending) sink->abort();
+    board_.wait_until(PhaseBoard::Clock::now() + kGrace, all_ended);
+  }
+  leave_behind(ending);
+  for (const auto& sink : ending) {
+    const auto index = sink->index();
+    if (!index) continue;
+    const std::uint64_t pending = journal_->snapshot().sinks[*index].pending;
+    const bool for_good = !has(next.sinks, sink->instance().config().name());
+    if (for_good && pending > 0 && !keeps_pending()) {
+      logger_.warn(sink->instance().component(),
+                   fmt::format("taken out with {} readings that it had not delivered", grouped(pending)));
+    }
+    journal_->remove_sink(*index, for_good);
+  }
+}
+
+// Threads that are stuck inside a plugin: they and what they refer to stay until the process ends.
+template <class Slots>
+void Pipeline::leave_behind(Slots& slots) {
+  if (join_or_leave(slots)) return;
+  left_behind_ = true;
+  for (auto slot = slots.begin(); slot != slots.end();) {
+    if (board_.read([&] { return (*slot)->phase(); }) == Phase::ended) {
+      ++slot;
+      continue;
+    }
+    stuck_.push_back(std::make_shared<typename Slots::value_type>(std::move(*slot)));
+    slot = slots.erase(slot);
+  }
+}
+
+}  // namespace hbagent
