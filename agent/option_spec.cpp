@@ -17,6 +17,18 @@ std::string text_or_empty(const char* text) {
   return text == nullptr ? "" : text;
 }
 
+struct DurationUnit {
+  std::uint32_t attribute;
+  std::int64_t us;
+  const char* name;
+};
+constexpr std::array<DurationUnit, 6> kDurationUnits = {{{0, 1, "microseconds"},
+                                                         {HB_OPTION_WHOLE_MILLISECONDS, 1'000, "milliseconds"},
+                                                         {HB_OPTION_WHOLE_SECONDS, 1'000'000, "seconds"},
+                                                         {HB_OPTION_WHOLE_MINUTES, 60'000'000, "minutes"},
+                                                         {HB_OPTION_WHOLE_HOURS, 3'600'000'000, "hours"},
+                                                         {HB_OPTION_WHOLE_DAYS, 86'400'000'000, "days"}}};
+
 std::vector<OptionSpec> read_table(const hb_option* first, std::uint32_t count, int depth);
 
 OptionSpec read_option(const hb_option& raw, int depth) {
@@ -38,6 +50,9 @@ OptionSpec read_option(const hb_option& raw, int depth) {
   spec.shorthand = text_or_empty(raw.shorthand);
   if (raw.minimum != nullptr) spec.minimum = *raw.minimum;
   if (raw.maximum != nullptr) spec.maximum = *raw.maximum;
+  for (const DurationUnit& unit : kDurationUnits) {
+    if ((raw.attributes & unit.attribute) != 0) spec.unit_us = unit.us;
+  }
   for (const char* const* choice = raw.choices; choice != nullptr && *choice != nullptr; ++choice) {
     spec.choices.emplace_back(*choice);
   }
@@ -82,6 +97,12 @@ std::string scalar_kind_name(std::uint32_t kind) {
       "?",    "bool",   "integer", "number", "string",          "duration",
       "size", "choice", "list",    "table",  "array of tables", "table"};
   return kind < kNames.size() ? kNames[kind] : "?";
+}
+
+std::string unit_name(std::int64_t unit_us) {
+  const auto unit = std::find_if(kDurationUnits.begin(), kDurationUnits.end(),
+                                 [&](const DurationUnit& each) { return each.us == unit_us; });
+  return unit == kDurationUnits.end() ? "?" : unit->name;
 }
 
 std::string kind_name(const OptionSpec& spec) {

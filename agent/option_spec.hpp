@@ -20,6 +20,7 @@ struct OptionSpec {
   std::string default_text;  // as written in TOML; empty: none
   std::string example_text;  // as written in TOML; empty: the default
   std::optional<double> minimum, maximum;
+  std::int64_t unit_us = 1;  // durations: only whole multiples of it
   std::vector<std::string> choices;
   std::vector<OptionSpec> fields;
   std::string shorthand;
@@ -31,6 +32,8 @@ std::vector<OptionSpec> read_option_table(const hb_option* first, std::uint32_t 
 // "integer", "duration", "list of string": for messages and documentation.
 std::string kind_name(const OptionSpec& spec);
 std::string scalar_kind_name(std::uint32_t kind);
+// "milliseconds" for 1000.
+std::string unit_name(std::int64_t unit_us);
 // "1 to 300", "at least 1ms"; empty where there is no bound.
 std::string range_text(const OptionSpec& spec);
 // The bound as a person writes it for that kind: "5s", "64MiB", "300".

@@ -2,16 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config.hpp"
 #include "text.hpp"
 
 namespace hbagent {
 namespace {
 
+constexpr std::int64_t kSecond = 1'000'000;  // us
+
 // `allowed` follows the help text: range or choices, in words.
 std::string allowed_text(const OptionSpec& spec) {
   if (!spec.choices.empty()) return joined(spec.choices);
-  return range_text(spec);
+  const std::string range = range_text(spec);
+  if (spec.unit_us < kSecond) return range;  // finer steps are for nobody to notice
+  return (range.empty() ? "" : range + ", ") + "whole " + unit_name(spec.unit_us);
 }
 
 std::string wrapped(const std::string& text, const std::string& indent, std::size_t width) {
@@ -43,18 +49,20 @@ std::string default_cell(const OptionSpec& spec) {
   return spec.default_text.empty() ? "none" : spec.default_text;
 }
 
+// Bounds that only say what the type holds may be far from 0.
 std::string sample_value(const OptionSpec& spec) {
+  const double least = std::max(0.0, spec.minimum.value_or(0));
   if (!spec.example_text.empty()) return spec.example_text;
   if (!spec.default_text.empty()) return spec.default_text;
   switch (spec.kind == HB_LIST ? spec.element : spec.kind) {
     case HB_BOOL:
       return "false";
     case HB_INTEGER:
-      return spec.minimum ? bound_text(HB_INTEGER, *spec.minimum) : "0";
+      return bound_text(HB_INTEGER, least);
     case HB_NUMBER:
-      return spec.minimum ? fmt::format("{:.1f}", *spec.minimum) : "0.0";
+      return fmt::format("{:.1f}", least);
     case HB_DURATION:
-      return "\"1s\"";
+      return '"' + bound_text(HB_DURATION, std::max({1.0, least, static_cast<double>(spec.unit_us) / 1e6})) + '"';
     case HB_SIZE:
       return "\"1MiB\"";
     case HB_CHOICE:

@@ -239,6 +239,11 @@ std::optional<hb_value> SchemaReader::read_text(const toml::node& node, std::uin
     return std::nullopt;
   }
   if (kind != HB_BOOL && !in_range(node, parsed->number, kind, spec, path)) return std::nullopt;
+  if (kind == HB_DURATION && parsed->integer % spec.unit_us != 0) {
+    problem(node, fmt::format("\"{}\" must be a whole number of {}, found {}", path, unit_name(spec.unit_us),
+                              found_text(node, spec.secret)));
+    return std::nullopt;
+  }
   return parsed;
 }
 

@@ -1,7 +1,11 @@
 // One declaration gives the C table and the filled struct.
 #include <hbagent/sdk.hpp>
 
+#include <limits>
+
 #include "option_spec.hpp"
+#include "plugin_docs.hpp"
+#include "schema.hpp"
 #include "support/catch.hpp"
 
 using namespace std::chrono_literals;
@@ -74,4 +78,123 @@ TEST_CASE("kinds, defaults and bounds come from the members") {
   CHECK(hbagent::range_text(specs[6]) == "1ms to 1h");
   CHECK(hbagent::range_text(specs[7]) == "at least 1MiB");
   CHECK(hbagent::range_text(specs[9].fields[1]) == "1 to 64");
+}
+
+namespace {
+
+struct Narrow {
+  std::uint16_t port = 1;
+  std::int8_t offset = 0;
+  std::uint64_t count = 0;
+  std::int64_t any = 0;
+  std::uint16_t wide = 1;
+  float share = 0;
+  std::vector<std::uint8_t> bytes;
+  std::optional<std::uint32_t> maybe;
+  std::chrono::seconds wait = 5s;
+  std::chrono::duration<std::uint8_t, std::milli> blink{1};
+  std::chrono::nanoseconds fine{0};
+  std::chrono::duration<double> exact{1.5};
+  std::optional<std::chrono::days> age;
+  std::vector<std::chrono::minutes> steps;
+  static constexpr auto options =
+      hb::options(hb::option("port", &Narrow::port, "h"), hb::option("offset", &Narrow::offset, "h").min(-5),
+                  hb::option("count", &Narrow::count, "h"), hb::option("any", &Narrow::any, "h"),
+                  hb::option("wide", &Narrow::wide, "h").range(1, 1'000'000), hb::option("share", &Narrow::share, "h"),
+                  hb::option("bytes", &Narrow::bytes, "h"), hb::option("maybe", &Narrow::maybe, "h"),
+                  hb::option("wait", &Narrow::wait, "h").range(1ms, 1h), hb::option("blink", &Narrow::blink, "h"),
+                  hb::option("fine", &Narrow::fine, "h"), hb::option("exact", &Narrow::exact, "h"),
+                  hb::option("age", &Narrow::age, "h"), hb::option("steps", &Narrow::steps, "h"));
+};
+
+// What the agent makes of `text`: the filled struct, and what is wrong with it.
+struct Filled {
+  Narrow config;
+  std::vector<std::string> problems;
+};
+Filled filled(const std::string& text) {
+  const auto& table = hb::option_table<Narrow, Narrow>();
+  const auto specs = hbagent::read_option_table(table.data(), static_cast<std::uint32_t>(table.size()));
+  hbagent::Problems problems("F");
+  hbagent::ValueTree tree;
+  hbagent::SchemaReader reader(problems, tree, "");
+  const hb_value values = tree.composite(HB_TABLE, reader.read(toml::parse(text), specs));
+  Filled result;
+  hb::assign_options<Narrow>(values, result.config);
+  result.problems = problems.lines();
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("a number that the member cannot hold is refused, not cut") {
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"port = 70000", "\"port\" is out of range: found integer 70000, allowed 0 to 65535"},
+      {"port = -1", "allowed 0 to 65535"},
+      {"offset = 128", "allowed -5 to 127"},
+      {"offset = -6", "allowed -5 to 127"},
+      {"count = -1", "allowed at least 0"},
+      {"wide = 65536", "allowed 1 to 65535"},
+      {"share = 1e39", "\"share\" is out of range"},
+      {"bytes = [1, 256]", "\"bytes[1]\" is out of range: found integer 256, allowed 0 to 255"},
+      {"maybe = 4294967296", "allowed 0 to 4294967295"},
+      {"blink = \"256ms\"", "\"blink\" is out of range: found string \"256ms\""},
+      {"fine = \"300000d\"", "\"fine\" is out of range"}};
+  for (const auto& [text, problem] : wrong) {
+    INFO(text);
+    const Filled result = filled(text);
+    REQUIRE(result.problems.size() == 1);
+    CHECK_THAT(result.problems[0], contains_text(problem));
+  }
+  const Filled most = filled(
+      "port = 65535\noffset = 127\ncount = 9223372036854775807\nany = -9223372036854775808\nbytes = [0, 255]\n"
+      "maybe = 4294967295\nblink = \"255ms\"\nfine = \"100000d\"\nshare = -3e38");
+  CHECK(most.problems.empty());
+  CHECK(most.config.port == 65535);
+  CHECK(most.config.offset == 127);
+  CHECK(most.config.count == std::numeric_limits<std::int64_t>::max());
+  CHECK(most.config.any == std::numeric_limits<std::int64_t>::min());
+  CHECK(most.config.bytes == std::vector<std::uint8_t>{0, 255});
+  CHECK(most.config.maybe == 4294967295U);
+  CHECK(most.config.blink.count() == 255);
+  CHECK(most.config.fine == 24h * 100'000);
+}
+
+TEST_CASE("a duration that the member would cut is refused with the unit that it must be a multiple of") {
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"wait = \"900ms\"", "F:1:8: \"wait\" must be a whole number of seconds, found string \"900ms\""},
+      {"wait = \"1.5s\"", "\"wait\" must be a whole number of seconds, found string \"1.5s\""},
+      {"blink = \"10us\"", "\"blink\" must be a whole number of milliseconds"},
+      {"age = \"36h\"", "\"age\" must be a whole number of days"},
+      {"steps = [\"1m\", \"90s\"]", "\"steps[1]\" must be a whole number of minutes"}};
+  for (const auto& [text, problem] : wrong) {
+    INFO(text);
+    const Filled result = filled(text);
+    REQUIRE(result.problems.size() == 1);
+    CHECK_THAT(result.problems[0], contains_text(problem));
+  }
+  const Filled right = filled(
+      "wait = \"2000ms\"\nblink = \"0.02s\"\nage = \"48h\"\nsteps = [\"120s\"]\nexact = \"250us\"\nfine = \"1us\"");
+  CHECK(right.problems.empty());
+  CHECK(right.config.wait == 2s);
+  CHECK(right.config.blink == 20ms);
+  CHECK(right.config.age == std::chrono::days(2));
+  CHECK(right.config.steps == std::vector<std::chrono::minutes>{2min});
+  CHECK(right.config.exact == 250us);
+  CHECK(right.config.fine == 1us);
+}
+
+TEST_CASE("bounds that come from the type alone do not make an odd sample") {
+  const auto& table = hb::option_table<Narrow, Narrow>();
+  hbagent::Plugin plugin;
+  plugin.kind = HB_SINK;
+  plugin.name = "narrow";
+  plugin.options = hbagent::read_option_table(table.data(), static_cast<std::uint32_t>(table.size()));
+  plugin.options[1].default_text.clear();
+  plugin.options[8].default_text.clear();
+  const std::string sample = hbagent::plugin_sample(plugin);
+  CHECK_THAT(sample, contains_text("# offset = 0\n"));
+  CHECK_THAT(sample, contains_text("# maybe = 0\n"));
+  CHECK_THAT(sample, contains_text("Allowed: 1ms to 1h, whole seconds.\n# wait = \"1s\"\n"));
+  CHECK_THAT(sample, contains_text("Allowed: whole days.\n# age = \"1d\"\n"));
 }

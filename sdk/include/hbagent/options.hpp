@@ -10,7 +10,8 @@
 // std::chrono duration, hb::Bytes, std::vector of a scalar (list), a struct with its own `options` (table),
 // std::vector of such a struct (list of tables), std::map<std::string, std::string> (pass-through table), and
 // std::optional of any of them (no default). The member's initializer is the default; an empty string, list or map
-// means that there is none.
+// means that there is none. What the type cannot hold is refused: numbers beyond its bounds, durations that are no
+// whole multiple of its unit.
 #ifndef HBAGENT_OPTIONS_HPP
 #define HBAGENT_OPTIONS_HPP
 

@@ -77,7 +77,16 @@ enum {
   HB_TABLES,   /* array of tables, described by `fields` */
   HB_PASS      /* table of any string, number or bool, passed through as text */
 };
-enum { HB_OPTION_REQUIRED = 1, HB_OPTION_SECRET = 2 };
+enum {
+  HB_OPTION_REQUIRED = 1,
+  HB_OPTION_SECRET = 2,
+  /* Durations: at most one of these; only whole multiples of the unit are allowed. None: any number of microseconds. */
+  HB_OPTION_WHOLE_MILLISECONDS = 4,
+  HB_OPTION_WHOLE_SECONDS = 8,
+  HB_OPTION_WHOLE_MINUTES = 16,
+  HB_OPTION_WHOLE_HOURS = 32,
+  HB_OPTION_WHOLE_DAYS = 64
+};
 
 /* One option, declared once: validation, help, samples and documentation all come from it. Static storage. */
 typedef struct hb_option {

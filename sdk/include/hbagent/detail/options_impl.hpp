@@ -2,29 +2,14 @@
 #ifndef HBAGENT_DETAIL_OPTIONS_IMPL_HPP
 #define HBAGENT_DETAIL_OPTIONS_IMPL_HPP
 
+#include <hbagent/detail/option_limits.hpp>
+
 #include <charconv>
 #include <deque>
 #include <memory>
 
 namespace hb::detail {
 
-template <class T>
-struct IsOptional : std::false_type {};
-template <class T>
-struct IsOptional<std::optional<T>> : std::true_type {};
-template <class T>
-struct IsVector : std::false_type {};
-template <class T>
-struct IsVector<std::vector<T>> : std::true_type {};
-template <class T>
-struct IsDuration : std::false_type {};
-template <class Rep, class Period>
-struct IsDuration<std::chrono::duration<Rep, Period>> : std::true_type {};
-
-template <class T>
-concept HasOptions = requires {
-  T::options;
-};
 using PassThrough = std::map<std::string, std::string>;
 
 template <class T>
@@ -159,7 +144,7 @@ hb_option describe(const Option<Config, Member>& option, const Config& defaults,
   row.size = sizeof row;
   row.key = option.key;
   row.help = option.help;
-  row.attributes = option.attributes;
+  row.attributes = option.attributes | unit_attribute<Member>();
   row.example_text = option.example_text;
   row.shorthand = option.shorthand_key;
   if (option.choice_names[0] != nullptr) {
@@ -174,8 +159,11 @@ hb_option describe(const Option<Config, Member>& option, const Config& defaults,
   if ((option.attributes & HB_OPTION_REQUIRED) == 0) {
     row.default_text = storage.keep(toml_text(defaults.*option.member, option.choice_names));
   }
-  if (option.bounded_below) row.minimum = &storage.bounds.emplace_back(option.minimum);
-  if (option.bounded_above) row.maximum = &storage.bounds.emplace_back(option.maximum);
+  Limits limits = limits_of<Member>();
+  if (option.bounded_below) limits.minimum = std::max(option.minimum, limits.minimum.value_or(option.minimum));
+  if (option.bounded_above) limits.maximum = std::min(option.maximum, limits.maximum.value_or(option.maximum));
+  if (limits.minimum) row.minimum = &storage.bounds.emplace_back(*limits.minimum);
+  if (limits.maximum) row.maximum = &storage.bounds.emplace_back(*limits.maximum);
   describe_nested<Member>(row);
   return row;
 }
