@@ -98,8 +98,8 @@ std::vector<Verdict> VerdictList::take(std::size_t count, std::initializer_list<
   return last;
 }
 
-Instance::Instance(std::uint32_t kind, const InstanceConfig& config, Logger& logger, std::filesystem::path state_dir,
-                   SourcePort* port)
+Instance::Instance(std::uint32_t kind, const InstanceConfig& config, Logger& logger,
+                   const std::filesystem::path& state_dir, SourcePort* port)
     : config_(config),
       component_(kind_word(kind) + "/" + config.name()),
       functions_(config.plugin->functions),

@@ -70,7 +70,7 @@ class Instance {
   };
 
   // `state_dir` is empty in `check`; `port` only for a source, and outlives the instance.
-  Instance(std::uint32_t kind, const InstanceConfig& config, Logger& logger, std::filesystem::path state_dir,
+  Instance(std::uint32_t kind, const InstanceConfig& config, Logger& logger, const std::filesystem::path& state_dir,
            SourcePort* port);
   ~Instance();
   Instance(const Instance&) = delete;

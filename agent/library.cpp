@@ -148,6 +148,7 @@ std::vector<fs::path> PluginCatalog::libraries() const {
     }
   }
   std::vector<fs::path> paths;
+  paths.reserve(by_name.size());
   for (const auto& [name, path] : by_name) paths.push_back(path);
   return paths;
 }

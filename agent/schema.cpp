@@ -13,7 +13,7 @@
 namespace hbagent {
 namespace {
 
-constexpr std::size_t kMaxSecretFile = 64 * 1024;
+constexpr std::size_t kMaxSecretFile = 64UL * 1024;
 
 // As the file has it: what an environment reference stands for may be a secret, wherever it is used.
 std::string found_text(const toml::node& node, bool secret) {

@@ -54,7 +54,7 @@ void AppendFile::sync_folder() const {
 // A crash or a power loss can leave a piece of a line, or zeros, behind the last line end. What was cut off was never
 // reported as delivered, so it comes again.
 void AppendFile::repair_last_line() {
-  constexpr std::uint64_t kBlock = 64 * 1024;
+  constexpr std::uint64_t kBlock = 64UL * 1024;
   std::string tail;
   std::uint64_t start = size_;
   while (start > 0 && tail.find('\n') == std::string::npos) {

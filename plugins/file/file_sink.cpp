@@ -11,7 +11,7 @@ namespace hb::file {
 namespace {
 
 // Written at once: large enough to make the calls cheap, small enough to stay in the cache.
-constexpr std::size_t kFilePiece = 128 * 1024;
+constexpr std::size_t kFilePiece = 128UL * 1024;
 constexpr std::uint64_t kMinMaxSize = 4096;
 
 bool is_stream(const std::string& path) {

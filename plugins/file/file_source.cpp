@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 // Readings an emit: enough to make the call cheap, and 128 KiB that stay in the cache.
 constexpr std::size_t kBatch = 2048;
 // Lines after which the position moves on even where none of them held a reading.
-constexpr std::uint64_t kMaxLinesPerEmit = 16 * 1024;
+constexpr std::uint64_t kMaxLinesPerEmit = 16UL * 1024;
 constexpr auto kLongestWait = 1000ms;
 // How long a stream is waited for before looking whether the agent stops.
 constexpr auto kStreamWait = 100ms;

@@ -15,9 +15,9 @@ namespace {
 
 constexpr auto kLookForFiles = std::chrono::seconds(1);
 // Bytes read at once.
-constexpr std::size_t kSmallChunk = 8 * 1024;  // held for as long as it plays
-constexpr std::size_t kMediumChunk = 64 * 1024;
-constexpr std::size_t kLargeChunk = 256 * 1024;
+constexpr std::size_t kSmallChunk = 8UL * 1024;  // held for as long as it plays
+constexpr std::size_t kMediumChunk = 64UL * 1024;
+constexpr std::size_t kLargeChunk = 256UL * 1024;
 
 bool is_same(const std::string& path, const Position& left) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));

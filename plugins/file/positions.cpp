@@ -177,7 +177,7 @@ void PositionStore::save(std::span<const Position> positions) const {
 }
 
 std::string PositionStore::put_aside() const {
-  const std::string aside = path_ + ".damaged";
+  std::string aside = path_ + ".damaged";
   if (std::rename(path_.c_str(), aside.c_str()) != 0) fail("cannot rename " + path_);
   return aside;
 }

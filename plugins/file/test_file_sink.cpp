@@ -190,7 +190,7 @@ TEST_CASE("when a later piece of a batch fails only its readings are asked for a
       if (batch.verdict(i).verdict == HB_VERDICT_RETRY) again.push_back(all[i]);
     }
   }
-  CHECK(again.size() > 0);
+  CHECK_FALSE(again.empty());
   CHECK(again.size() < 4000);
   TestBatch batch(again);
   sink.write(batch.sink_batch());

@@ -45,7 +45,7 @@ class Watchdog {
 std::string first_line(std::string_view text) {
   text = text.substr(0, text.find('\n'));
   const auto colon = text.find(":  ");
-  if (colon != std::string_view::npos && colon < 12) text.remove_prefix(colon + 3);
+  if (colon < 12) text.remove_prefix(colon + 3);
   return std::string(text);
 }
 

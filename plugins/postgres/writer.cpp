@@ -13,7 +13,7 @@
 namespace postgres {
 namespace {
 
-constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kChunk = 64UL * 1024;
 // After the first bad row, so that a batch full of bad rows does not send its tail again for each of them.
 constexpr std::size_t kIsolatingRows = 256;
 

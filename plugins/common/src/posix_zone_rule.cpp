@@ -49,7 +49,7 @@ class RuleReader {
     const bool negative = skip('-');
     if (!negative) skip('+');
     std::int64_t seconds = std::int64_t{number(0, 167)} * 3600;
-    if (skip(':')) seconds += number(0, 59) * 60;
+    if (skip(':')) seconds += std::int64_t{number(0, 59)} * 60;
     if (skip(':')) seconds += number(0, 59);
     return (negative ? -seconds : seconds) * kMicrosPerSecond;
   }

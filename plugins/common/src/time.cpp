@@ -111,7 +111,7 @@ constexpr auto kTwoDigits = [] {
 }();
 
 void put_two(char* out, std::uint32_t value) {
-  std::memcpy(out, kTwoDigits.data() + 2 * value, 2);
+  std::memcpy(out, kTwoDigits.data() + std::size_t{2} * value, 2);
 }
 
 constexpr std::int32_t power_of(EpochUnit unit) {

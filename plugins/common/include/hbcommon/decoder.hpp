@@ -31,7 +31,7 @@ struct Decoded {
 
 struct DecoderSettings {
   CustomerFrom offered = CustomerFrom::field;  // what context_id holds, if anything
-  std::size_t max_payload = 64 * 1024;         // larger ones are too_large, or what their beginning is
+  std::size_t max_payload = 64UL * 1024;       // larger ones are too_large, or what their beginning is
   char separator = ',';                        // CSV: between fields
 };
 
