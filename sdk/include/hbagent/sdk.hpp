@@ -61,7 +61,7 @@ struct Adapter {
     guarded(error, [&] {
       Config config{};
       assign_options<Plugin>(*values, config);
-      self = new Plugin(config, Host(*host));
+      self = std::make_unique<Plugin>(config, Host(*host)).release();
       return HB_OK;
     });
     return self;
