@@ -9,6 +9,7 @@
 #include <boost/beast/http.hpp>
 #include <charconv>
 #include <list>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <thread>
@@ -91,7 +92,7 @@ class HttpServer::Server {
 
   Handler handler_;
   Sessions sessions_;  // those that are served, by when they began to wait for a request
-  std::optional<asio::io_context> context_{std::in_place, 1};
+  std::unique_ptr<asio::io_context> context_ = std::make_unique<asio::io_context>(1);
   std::optional<tcp::acceptor> acceptor_{std::in_place, *context_};
   std::optional<asio::steady_timer> retry_{std::in_place, *context_};
   std::thread thread_;
