@@ -21,7 +21,7 @@ namespace hb::file {
 struct FileId {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
-  auto operator<=>(const FileId&) const = default;
+  auto operator<=>(const FileId&) const = default;  // NOLINT(modernize-use-nullptr): the 0 is the compiler's own
 };
 // nullopt where there is no such file.
 std::optional<FileId> identify(const std::string& path);

@@ -14,7 +14,7 @@ namespace hb::kafka {
 struct Partition {
   std::string topic;
   std::int32_t number = 0;
-  auto operator<=>(const Partition&) const = default;
+  auto operator<=>(const Partition&) const = default;  // NOLINT(modernize-use-nullptr): the 0 is the compiler's own
 };
 
 // The offset that a restarted consumer begins at.
