@@ -103,6 +103,8 @@ AppendResult DiskJournal::append(std::size_t index, std::span<const hb_reading> 
 }
 
 bool DiskJournal::make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t readings) {
+  // A start may find segments that every sink is done with; no commit will come to let go of them.
+  if (!has_room(readings)) cursors_moved();
   if (settings_.drop_oldest && sync_failure_.empty()) {
     while (!has_room(readings) && !source.stopped) {
       lock.unlock();

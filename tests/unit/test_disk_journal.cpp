@@ -499,6 +499,30 @@ TEST_CASE("while the disk is full nothing is accepted, and it goes on by itself 
   CHECK(drain(made.journal, made.sink) == from_to(0, 40'000));
 }
 
+TEST_CASE("a journal that a start finds full, and everybody done with, has room") {
+  TemporaryFolder folder;
+  std::uint64_t next = 0;
+  {
+    // Ends before it has let go of what the sink is done with.
+    auto faults = std::make_shared<FileFaults>();
+    faults->fail("rename", EIO);
+    Opened first(in(folder.path(), 2 * kSegment), faulty_file_io(faults));
+    while (first.journal.snapshot().used_bytes < 2 * kSegment)
+      append(first.journal, first.source, numbered(next, 1000), 1);
+    CHECK(drain(first.journal, first.sink).size() == next);
+  }
+  Opened second(in(folder.path(), 2 * kSegment));
+  REQUIRE(second.journal.snapshot().used_bytes == 2 * kSegment);
+  std::atomic<AppendResult> result{AppendResult::stopped};
+  std::thread appender([&] { result = append(second.journal, second.source, numbered(next, 16'000), 1); });
+  const auto deadline = Journal::Clock::now() + std::chrono::seconds(10);
+  while (second.journal.snapshot().sources[0].journaled == 0 && Journal::Clock::now() < deadline)
+    std::this_thread::yield();
+  second.journal.stop_source(second.source);
+  appender.join();
+  CHECK(result == AppendResult::appended);
+}
+
 TEST_CASE("a failed sync is never retried as if the data were safe: it is written again elsewhere") {
   TemporaryFolder folder;
   auto faults = std::make_shared<FileFaults>();
