@@ -44,7 +44,7 @@ class JournalFolder {
 
   // `superseded_at`: where a later segment begins. The last one ends where its frames do.
   Walk walk(const SegmentFolder::Segment& segment, std::optional<std::uint64_t> superseded_at) {
-    const auto path = folder_ / file_name(segment.name);
+    const auto& path = segment.path;
     const UniqueFd fd = io_->open(path, false);
     FrameScanner scanner(*io_, fd.get(), path, segment.name.sequence, {kHeaderBlock, segment.name.first},
                          segment.bytes);
@@ -185,7 +185,7 @@ int journal_verify(const RunOptions& options) {
       ++damages;
     }
     for (std::size_t i = 0; i < segments.size(); ++i) {
-      const auto file = path / file_name(segments[i].name);
+      const auto& file = segments[i].path;
       Walk walk;
       try {
         walk = folder.walk(segments[i], folder.superseded_at(i));
@@ -244,7 +244,7 @@ int journal_repair(const RunOptions& options) {
       fmt::print("nothing to mend: there are no segments\n");
       return kExitDone;
     }
-    const std::uint64_t id = check_headers(folder.io(), folder.files(), path);
+    const std::uint64_t id = check_headers(folder.io(), folder.files());
     std::size_t made = 0;
     for (std::size_t i = 1; i < segments.size(); ++i) {
       const SegmentName& next = segments[i].name;

@@ -10,19 +10,33 @@ namespace hbagent {
 
 SegmentFolder list_segments(const std::filesystem::path& folder) {
   SegmentFolder found;
+  std::vector<SegmentFolder::Segment> rewritten;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_regular_file()) continue;
     if (const auto segment = parse_file_name(name)) {
-      found.segments.push_back({*segment, entry.file_size()});
+      found.segments.push_back({*segment, entry.file_size(), entry.path()});
     } else if (name.starts_with(kSpareFile)) {
       found.spares.push_back(entry.path());
     } else if (name.starts_with(kRewriteFile)) {
-      found.leftovers.push_back(entry.path());
+      const auto target = parse_file_name(name.substr(std::string_view(kRewriteFile).size()));
+      rewritten.push_back({target.value_or(SegmentName{~std::uint64_t{0}, 0}), entry.file_size(), entry.path()});
     }
   }
-  std::sort(found.segments.begin(), found.segments.end(),
-            [](const auto& a, const auto& b) { return a.name.sequence < b.name.sequence; });
+  const auto by_sequence = [](const auto& a, const auto& b) { return a.name.sequence < b.name.sequence; };
+  std::sort(found.segments.begin(), found.segments.end(), by_sequence);
+  // The newest gets its name first, when all are complete: where a newer one has its name, these count.
+  const std::size_t named = found.segments.size();
+  for (auto& segment : rewritten) {
+    const auto end = found.segments.begin() + static_cast<std::ptrdiff_t>(named);
+    const auto at = std::lower_bound(found.segments.begin(), end, segment, by_sequence);
+    if (at != end && at->name.sequence != segment.name.sequence) {
+      found.segments.push_back(std::move(segment));
+    } else {
+      found.leftovers.push_back(std::move(segment.path));
+    }
+  }
+  std::sort(found.segments.begin(), found.segments.end(), by_sequence);
   return found;
 }
 
@@ -47,10 +61,10 @@ std::optional<SegmentHeader> read_header(FileIo& io, int fd, const std::filesyst
   return std::nullopt;
 }
 
-std::uint64_t check_headers(FileIo& io, const SegmentFolder& found, const std::filesystem::path& folder) {
+std::uint64_t check_headers(FileIo& io, const SegmentFolder& found) {
   std::uint64_t id = 0;
   for (const auto* segment : {&found.segments.front(), &found.segments.back()}) {
-    const auto path = folder / file_name(segment->name);
+    const auto& path = segment->path;
     const UniqueFd fd = io.open(path, false);
     const auto header = read_header(io, fd.get(), path);
     if (!header) continue;

@@ -11,7 +11,8 @@ namespace hbagent {
 struct SegmentFolder {
   struct Segment {
     SegmentName name;
-    std::uint64_t bytes = 0;  // size of the file
+    std::uint64_t bytes = 0;     // size of the file
+    std::filesystem::path path;  // has another name while a rewriting that is complete was cut short in its renames
   };
   std::vector<Segment> segments;                 // by sequence
   std::vector<std::filesystem::path> spares;     // free files to be used again
@@ -26,7 +27,7 @@ void check_complete(const SegmentFolder& found, const std::filesystem::path& fol
 
 // The journal's id, from the newest header that is sound; 0 where none is. Throws JournalError when the oldest and the
 // newest segment are not of the same journal, or of another version of the format.
-std::uint64_t check_headers(FileIo& io, const SegmentFolder& found, const std::filesystem::path& folder);
+std::uint64_t check_headers(FileIo& io, const SegmentFolder& found);
 
 // The header of a segment or its copy, whichever is sound.
 std::optional<SegmentHeader> read_header(FileIo& io, int fd, const std::filesystem::path& file);

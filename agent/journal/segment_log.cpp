@@ -232,16 +232,18 @@ std::uint64_t SegmentLog::rewrite(std::uint64_t from, std::uint64_t to) {
     }
     lost += to - expected;
     for (const File& file : made) io_.sync(file->fd.get(), file->path);
-    // The newest first: each is complete for what it supersedes.
+    io_.sync_folder(settings_.folder);
+    // The newest first, and for good: from then on all of them count, whatever name they have (see list_segments).
     for (auto file = made.rbegin(); file != made.rend(); ++file) {
       io_.rename((*file)->path, path_of((*file)->name));
       (*file)->path = path_of((*file)->name);
+      if (file == made.rbegin()) io_.sync_folder(settings_.folder);
     }
     io_.sync_folder(settings_.folder);
   } catch (...) {
-    for (const File& file : made) {
+    for (auto file = made.rbegin(); file != made.rend(); ++file) {
       std::error_code ignored;  // the next try, or the next start, removes it
-      std::filesystem::remove(file->path, ignored);
+      std::filesystem::remove((*file)->path, ignored);
     }
     throw;
   }

@@ -19,6 +19,13 @@ void SegmentLog::recover() {
   const SegmentFolder found = list_segments(settings_.folder);
   check_complete(found, settings_.folder);
   for (const auto& leftover : found.leftovers) io_.remove(leftover);
+  bool changed = !found.leftovers.empty();
+  for (const auto& segment : found.segments) {
+    if (segment.path == path_of(segment.name)) continue;
+    io_.rename(segment.path, path_of(segment.name));
+    changed = true;
+  }
+  if (changed) io_.sync_folder(settings_.folder);
   for (const auto& spare : found.spares) {
     const bool fits = std::filesystem::file_size(spare) == settings_.segment_size && spares_.empty();
     fits ? spares_.push_back(spare) : io_.remove(spare);
@@ -30,7 +37,7 @@ void SegmentLog::recover() {
     start_segment(0);
     return;
   }
-  journal_id_ = check_headers(io_, found, settings_.folder);
+  journal_id_ = check_headers(io_, found);
   for (const auto& segment : found.segments) {
     auto file = std::make_shared<SegmentFile>();
     file->name = segment.name;

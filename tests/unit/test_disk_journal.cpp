@@ -552,6 +552,46 @@ TEST_CASE("a failed sync is never retried as if the data were safe: it is writte
   CHECK(drain(made.journal, made.sink) == from_to(0, 300));
 }
 
+TEST_CASE("a rewriting that was killed between two renames counts, and one that was killed before does not") {
+  TemporaryFolder folder;
+  auto faults = std::make_shared<FileFaults>();
+  auto settings = in(folder.path());
+  settings.sync_interval = std::chrono::milliseconds(200);
+  Opened made(settings, faulty_file_io(faults));
+  std::uint64_t next = 0;
+  append(made.journal, made.source, numbered(next, 1), 1);
+  wait_synced(made.journal);
+  faults->fail("sync", EIO, ".segment");
+  append(made.journal, made.source, numbered(next, 40'000), 2);  // three segments that wait for their sync
+  const auto deadline = Journal::Clock::now() + std::chrono::seconds(30);
+  while (made.journal.snapshot().failure.empty() && Journal::Clock::now() < deadline) std::this_thread::yield();
+  const std::size_t before = list_segments(folder.path()).segments.size();
+  faults->clear();
+  wait_synced(made.journal);
+
+  const auto segments = list_segments(folder.path()).segments;
+  REQUIRE(segments.size() >= before + 3);
+  const auto unnamed = [&](const Snapshot& killed, std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      const auto name = file_name(segments[i].name);
+      fs::rename(killed.copy.path() / name, killed.copy.path() / (kRewriteFile + name));
+    }
+  };
+  for (std::size_t from = before; from < segments.size() - 1; ++from) {
+    const Snapshot killed(folder.path());
+    unnamed(killed, from, segments.size() - 1);
+    Opened second(in(killed.copy.path()));
+    CHECK(list_segments(killed.copy.path()).segments.back().path.filename() == file_name(segments.back().name));
+    CHECK(drain(second.journal, second.sink) == from_to(0, 40'001));
+  }
+  const Snapshot killed(folder.path());
+  unnamed(killed, before, segments.size());
+  fs::resize_file(killed.copy.path() / (kRewriteFile + file_name(segments.back().name)), 0);
+  Opened third(in(killed.copy.path()));
+  CHECK(list_segments(killed.copy.path()).leftovers.empty());
+  CHECK(drain(third.journal, third.sink) == from_to(0, 40'001));
+}
+
 TEST_CASE("a cursor that cannot be written holds back nothing but the space behind it") {
   TemporaryFolder folder;
   auto faults = std::make_shared<FileFaults>();
