@@ -133,11 +133,16 @@ void GroupMember::serve() {
   if (callback_failure_) std::rethrow_exception(std::exchange(callback_failure_, nullptr));
 }
 
+// One at a time: a rebalance pauses every partition, also those that stay, and then rd_kafka_consume_batch_queue before
+// librdkafka 2.1 drops what it has taken of them and goes on behind it, and from 2.2 on it may count the end of a
+// partition as a record.
 void GroupMember::take(std::vector<Message>& records, std::size_t limit) {
-  taken_.resize(limit);
-  const auto count = rd_kafka_consume_batch_queue(records_.get(), 0, taken_.data(), limit);
-  for (std::ptrdiff_t i = 0; i < count; ++i) records.emplace_back(taken_[static_cast<std::size_t>(i)]);
-  if (count > 0) {
+  while (records.size() < limit) {
+    Message record(rd_kafka_consume_queue(records_.get(), 0));
+    if (!record) break;
+    records.push_back(std::move(record));
+  }
+  if (!records.empty()) {
     events_->up();
     taken_at_ = std::chrono::steady_clock::now();
   }

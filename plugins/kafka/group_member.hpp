@@ -91,7 +91,6 @@ class GroupMember {
   Client client_;
   Queue records_;  // the partitions' queues are forwarded here
   Queue group_;
-  std::vector<rd_kafka_message_t*> taken_;
 };
 
 }  // namespace hb::kafka
