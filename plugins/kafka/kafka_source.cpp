@@ -89,11 +89,12 @@ void KafkaSource::run() {
     member_.serve();
     housekeeping();
     if (emitter.is_idle() && !next_.empty()) hand_over(emitter);
-    const bool more = decode_more();
-    if (needs_nudging_) member_.nudge();
-    if (more) continue;
-    if (config_.exit_at_end && member_.is_at_end() && next_.empty() && emitter.is_idle()) return;
-    wake_.wait_for(kSlice);
+    // What comes behind the end is for another run; until all of this one is safe the group must be served.
+    const bool at_end = config_.exit_at_end && member_.is_at_end() && next_.empty() && emitter.is_idle();
+    if (at_end && !member_.has_pending()) return;
+    const bool more = !at_end && decode_more();
+    if (needs_nudging_ && !at_end) member_.nudge();
+    if (!more) wake_.wait_for(kSlice);
   }
 }
 

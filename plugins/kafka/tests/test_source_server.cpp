@@ -78,6 +78,7 @@ class RunningSource {
     host_.stop();
     done_.get();
   }
+  bool is_done() const { return done_.wait_for(0s) == std::future_status::ready; }
   // Waits for it to end by itself.
   void end() { done_.get(); }
 
@@ -165,8 +166,10 @@ TEST_CASE("what is acknowledged between the end of the run and close is still co
   const std::string topic = kafka.new_topic(2);
   kafka.produce(topic, numbered_records(1000));
   TestHost host;
-  auto config = config_for(KafkaBroker::shared(), topic);
-  config.exit_at_end = true;
+  host.after_emit = [](TestHost& self) {
+    if (self.emitted() == 1000) self.stop();
+  };
+  const auto config = config_for(KafkaBroker::shared(), topic);
   KafkaSource source(config, host.host());
   source.open();
   source.run();
@@ -174,6 +177,36 @@ TEST_CASE("what is acknowledged between the end of the run and close is still co
   host.ack(host.emits().back().first);
   source.close();
   CHECK(sum(kafka.committed(config.group_id, topic, 2)) == 1000);
+}
+
+TEST_CASE("a source that is at the end stays a member and commits until all of it is safe") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(2);
+  kafka.produce(topic, numbered_records(10'000));
+  auto config = config_for(KafkaBroker::shared(), topic);
+  config.exit_at_end = true;
+  config.rdkafka = {{"max.poll.interval.ms", "6000"}, {"session.timeout.ms", "6000"}};
+  TestHost host;
+  RunningSource source(host, config);
+  wait_until("all readings", 90s, [&] { return host.emitted() >= 10'000; });
+  // What comes later is for another run.
+  kafka.produce(topic, numbered_records(100, 10'000));
+  const auto longer_than_the_poll_interval = std::chrono::steady_clock::now() + 8s;
+  wait_until("eight seconds", 9s, [&] { return std::chrono::steady_clock::now() > longer_than_the_poll_interval; });
+  const auto committed = [&] { return sum(kafka.committed(config.group_id, topic, 2)); };
+  CHECK(committed() == 0);
+  const auto emits = host.emits();
+  REQUIRE(emits.size() >= 2);
+  host.ack(emits.front().first);
+  wait_until("a commit", 30s, [&] { return committed() == emits.front().second; });
+  CHECK_FALSE(source.is_done());
+  host.ack(emits.back().first);
+  source.end();
+  CHECK(committed() == static_cast<std::int64_t>(host.emitted()));
+  for (const auto& [level, text] : host.logs()) {
+    INFO(text);
+    CHECK(level < HB_LOG_WARNING);
+  }
 }
 
 TEST_CASE("poison, tombstones and foreign headers stop nothing") {
