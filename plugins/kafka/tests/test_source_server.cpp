@@ -1,16 +1,9 @@
 // The source against a real broker.
-#include <hbagent/testing.hpp>
-#include <hbcommon/wire.hpp>
-
-#include <algorithm>
 #include <condition_variable>
-#include <future>
 #include <mutex>
-#include <set>
 #include <thread>
 
-#include "kafka_broker.hpp"
-#include "kafka_source.hpp"
+#include "source_support.hpp"
 #include "support/catch.hpp"
 #include "wait_until.hpp"
 
@@ -18,93 +11,6 @@ using namespace std::chrono_literals;
 using hb::kafka::KafkaSource;
 using hb::testing::make_reading;
 using hb::testing::TestHost;
-
-namespace {
-
-constexpr std::int64_t kTime = 1'700'000'000'123'456;  // 2023-11-14T22:13:20.123456Z
-
-KafkaSource::Config config_for(const KafkaBroker& broker, const std::string& topic) {
-  KafkaSource::Config config;
-  config.brokers = broker.address();
-  config.topics = {topic};
-  config.group_id = "group-of-" + topic;
-  config.commit_interval = 50ms;
-  return config;
-}
-
-std::string json_of(const hb::Reading& reading) {
-  char json[hb::codec::kReadingJsonCapacity];
-  return {json, hb::codec::format_reading(reading, json)};
-}
-
-// Record i is at time kTime + i seconds, so that a reading names its record.
-std::vector<Record> numbered_records(int count, int first = 0) {
-  std::vector<Record> records;
-  for (int i = first; i < first + count; ++i) {
-    const std::string id = "cust_" + std::to_string(i % 50);
-    records.push_back({id, json_of(make_reading(id, kTime + i * 1'000'000LL, 60 + i % 60))});
-  }
-  return records;
-}
-
-std::multiset<std::int64_t> numbers(const std::vector<hb::Reading>& readings) {
-  std::multiset<std::int64_t> all;
-  for (const hb::Reading& reading : readings) all.insert((reading.time_us - kTime) / 1'000'000);
-  return all;
-}
-
-std::multiset<std::int64_t> range(std::int64_t count) {
-  std::multiset<std::int64_t> all;
-  for (std::int64_t i = 0; i < count; ++i) all.insert(all.end(), i);
-  return all;
-}
-
-// A source as the agent runs it: every call on one thread, closed when the host stops.
-class RunningSource {
- public:
-  RunningSource(TestHost& host, const KafkaSource::Config& config)
-      : host_(host), done_(std::async(std::launch::async, [this, config] { run(config); })) {}
-  ~RunningSource() {
-    if (done_.valid()) {
-      host_.stop();
-      done_.wait();
-    }
-  }
-  RunningSource(const RunningSource&) = delete;
-  RunningSource& operator=(const RunningSource&) = delete;
-
-  // Stops and closes it; throws what it met.
-  void stop() {
-    host_.stop();
-    done_.get();
-  }
-  bool is_done() const { return done_.wait_for(0s) == std::future_status::ready; }
-  // Waits for it to end by itself.
-  void end() { done_.get(); }
-
- private:
-  void run(const KafkaSource::Config& config) {
-    KafkaSource source(config, host_.host());
-    try {
-      source.open();
-      source.run();
-    } catch (...) {
-      source.close();
-      throw;
-    }
-    source.close();
-  }
-  TestHost& host_;
-  std::future<void> done_;
-};
-
-std::int64_t sum(const std::vector<std::int64_t>& offsets) {
-  std::int64_t total = 0;
-  for (const auto offset : offsets) total += std::max<std::int64_t>(offset, 0);
-  return total;
-}
-
-}  // namespace
 
 TEST_CASE("readings arrive exactly, and what was acknowledged is committed") {
   PlainClient kafka(KafkaBroker::shared().address());
@@ -343,72 +249,6 @@ TEST_CASE("a member whose agent takes nothing stays in the group and gives parti
   for (const auto& [level, text] : blocked.logs()) CHECK(level < HB_LOG_WARNING);
   first.stop();
   second.stop();
-}
-
-TEST_CASE("a broker that goes away and comes back is reported, and nothing is lost") {
-  KafkaBroker broker;
-  PlainClient kafka(broker.address());
-  const std::string topic = kafka.new_topic(3);
-  kafka.produce(topic, numbered_records(1000));
-  TestHost host;
-  host.ack_at_once(true);
-  RunningSource source(host, config_for(broker, topic));
-  wait_until("the first ones", 90s, [&] { return host.emitted() >= 1000; });
-  broker.stop();
-  wait_until("the outage is noticed", 90s, [&] { return host.health() && !host.health()->first; });
-  broker.start();
-  wait_until("it is back", 90s, [&] { return host.health()->first; });
-  kafka.produce(topic, numbered_records(1000, 1000));
-  wait_until("the others", 120s, [&] { return host.emitted() >= 2000; });
-  wait_until("the commits", 120s, [&] { return sum(kafka.committed("group-of-" + topic, topic, 3)) == 2000; });
-  source.stop();
-  const auto all = numbers(host.readings());
-  CHECK(std::set<std::int64_t>(all.begin(), all.end()).size() == 2000);
-}
-
-TEST_CASE("a source closes within its time although the broker is gone for good") {
-  KafkaBroker broker;
-  PlainClient kafka(broker.address());
-  const std::string topic = kafka.new_topic(3);
-  kafka.produce(topic, numbered_records(100));
-  TestHost host;
-  host.ack_at_once(true);
-  RunningSource source(host, config_for(broker, topic));
-  wait_until("the first ones", 120s, [&] { return host.emitted() >= 100; });
-  broker.stop();
-  wait_until("the outage is noticed", 120s, [&] { return host.health() && !host.health()->first; });
-  const auto begin = std::chrono::steady_clock::now();
-  source.stop();
-  CHECK(std::chrono::steady_clock::now() - begin < 10s);
-}
-
-TEST_CASE("a source closes within its time although the broker died with commits under way") {
-  KafkaBroker broker;
-  PlainClient kafka(broker.address());
-  const std::string topic = kafka.new_topic(3);
-  kafka.produce(topic, numbered_records(1000));
-  const bool frozen = GENERATE(false, true);
-  INFO((frozen ? "frozen" : "killed"));
-  // Some offsets are on their way when it happens, and others become safe only then.
-  TestHost host;
-  std::uint64_t first = 0;
-  host.after_emit = [&](TestHost& self) {
-    if (first == 0) self.ack(first = self.emits().front().first);
-  };
-  RunningSource source(host, config_for(broker, topic));
-  wait_until("all readings", 120s, [&] { return host.emitted() >= 1000; });
-  if (frozen) {
-    broker.pause();
-  } else {
-    broker.crash();
-  }
-  host.ack(host.emits().back().first);
-  const auto four_seconds_later = std::chrono::steady_clock::now() + 4s;
-  wait_until("four seconds", 5s, [&] { return std::chrono::steady_clock::now() > four_seconds_later; });
-  const auto begin = std::chrono::steady_clock::now();
-  source.stop();
-  const auto took = std::chrono::steady_clock::now() - begin;
-  CHECK(std::chrono::duration<double>(took).count() < 5.0);
 }
 
 TEST_CASE("a group that begins at the latest record, a regular expression, a topic that is not there") {
