@@ -166,10 +166,11 @@ void PostgresSink::cover(hb::Batch batch, std::vector<Verdict>& verdicts) {
   }
   if (uncovered_.empty()) return;
   coverage = upkeep_.cover(uncovered_, &silence_);
-  const auto current = host_.now_us() - upkeep_.interval_us();
+  const auto now = host_.now_us();
+  const bool covers_now = coverage->covers(now);
   std::erase_if(accepted_, [&](std::uint32_t row) {
     if (coverage->covers(batch[row].time_us)) return false;
-    if (batch[row].time_us >= current) {
+    if (!covers_now && batch[row].time_us >= now - upkeep_.interval_us()) {
       // Not this reading's fault: every one that comes now would be refused.
       throw hb::Retry(name() + ": heartbeats has no partition for the current time, and manage_schema is false");
     }

@@ -239,3 +239,22 @@ TEST_CASE("a role that may only write rows needs manage_schema = false, and is t
   CHECK(status == HB_FAILED);
   CHECK(text.find("owner of heartbeats") != std::string::npos);
 }
+
+TEST_CASE("where an administrator makes the partitions, a reading ahead of them costs no other") {
+  Database database;
+  { TestSink(config_for(database.name)).sink->open(); }
+  auto config = config_for(database.name);
+  config.manage_schema = false;
+  TestSink sink(config);
+  sink.sink->open();
+  database.sql.run("DROP TABLE heartbeats_p20261121");  // tomorrow
+  auto readings = make_series(10, 2);
+  readings.push_back(make_reading("fast", kNow + 13 * 3600 * kSecond, 60));
+  const auto verdicts = sink.write(readings);
+  CHECK(verdicts.back().verdict == HB_VERDICT_REJECT);
+  CHECK(verdicts.back().reason == "no_partition");
+  CHECK(database.count() == "10");
+  // Without one for today all would be refused: it waits for the administrator.
+  database.sql.run("DROP TABLE heartbeats_p20261120");
+  CHECK(outcome_of([&] { sink.write(readings); }).first == HB_RETRY);
+}
