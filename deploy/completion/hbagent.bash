@@ -61,7 +61,8 @@ _hbagent() {
       --plugin-dir) folders+=(--plugin-dir "${words[++i]/#\~/$HOME}") ;;
       --plugin-dir=*) folders+=("${words[i]}") ;;
       -c | --config | --log-format | --log-level) ((++i)) ;;
-      check | plugins | init) command=${words[i]} ;;
+      check | plugins | init | journal) command=${words[i]} ;;
+      info | verify | forget | repair) [[ $command != journal ]] || command="journal ${words[i]}" ;;
     esac
   done
   if [[ $current == --*=* ]]; then
@@ -81,9 +82,11 @@ _hbagent() {
     '') if [[ $current == -* ]]; then
         _hbagent_words "$current" '--config --plugin-dir --log-format --log-level --version --help'
       else
-        _hbagent_words "$current" 'check plugins init'
+        _hbagent_words "$current" 'check plugins init journal'
       fi ;;
     check) _hbagent_words "$current" '--config --connect --plugin-dir --help' ;;
+    journal) _hbagent_words "$current" 'info verify forget repair --help' ;;
+    journal\ *) _hbagent_words "$current" '--config --plugin-dir --help' ;;
     plugins) if [[ $current == -* ]]; then
         _hbagent_words "$current" '--markdown --plugin-dir --help'
       else

@@ -43,7 +43,7 @@ def complete(*words, cwd):
 
 
 @pytest.mark.parametrize(("words", "answers"), [
-    ([""], ["check", "init", "plugins"]),
+    ([""], ["check", "init", "journal", "plugins"]),
     (["p"], ["plugins"]),
     (["--log-"], ["--log-format", "--log-level"]),
     (["--log-level", "w"], ["warning"]),
@@ -53,6 +53,8 @@ def complete(*words, cwd):
     (["check", "--conn"], ["--connect"]),
     (["-c", "agent.toml", "--v"], ["--version"]),
     (["-c", "check", "ini"], ["init"]),
+    (["journal", "f"], ["forget"]),
+    (["journal", "forget", "-"], ["--config", "--help", "--plugin-dir"]),
     (["-c", ""], ["agent.toml", "edge site"]),
     (["--config", "edge site/"], ["edge site/other.toml"]),
     (["--config", "=", "age"], ["agent.toml"]),
