@@ -41,6 +41,11 @@ Pipeline::Pipeline(std::shared_ptr<const Config> config, Logger& logger) : logge
     for (std::size_t i = 0; i < config_->sources.size(); ++i) sources_.push_back(make_source(config_, i));
     for (std::size_t i = 0; i < config_->sinks.size(); ++i) sinks_.push_back(make_sink(config_, i));
   } catch (const std::system_error& error) {
+    if (error.code() == std::errc::no_space_on_device) {
+      throw std::runtime_error(
+          fmt::format("data_dir \"{}\" has no room: {}; make some, or set max_size in [journal] lower",
+                      data_dir.string(), error.what()));
+    }
     throw std::runtime_error(
         fmt::format("data_dir \"{}\" cannot be used: {}; set data_dir in [agent] to a folder that "
                     "this user may write to",
@@ -195,6 +200,10 @@ bool Pipeline::stop(const Deadline& deadline) {
   drained = drained && wait_until(deadline, [this] { return sinks_in(Phase::ended); });
   if (!drained) {
     for (const auto& sink : sinks_) sink->abort();
+  }
+  // On disk an ack comes with the next sync, whatever the sinks do: sources that get it redeliver nothing.
+  if (keeps_pending()) {
+    board_.wait_until(PhaseBoard::Clock::now() + kGrace, [this] { return sources_in(Phase::ended); });
   }
   for (const auto& source : sources_) source->release();
   const auto end = PhaseBoard::Clock::now() + kGrace;

@@ -127,6 +127,19 @@ data_dir = "{tmp_path}/data"
     assert len(target.read_text().splitlines()) == left + 1
 
 
+def test_a_clean_end_leaves_nothing_to_read_again(agent, tmp_path):
+    lines = tmp_path / "in.csv"
+    lines.write_text("customer_id,time,heart_rate\n"
+                     + "".join(f"c{n % 9},2026-01-01T{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}Z,70\n"
+                               for n in range(20_000)))
+    out = tmp_path / "out.jsonl"
+    config = (f'[agent]\ndata_dir = "{tmp_path}/data"\n[[source]]\nplugin = "file"\npath = "{lines}"\n'
+              f'[[sink]]\nplugin = "file"\nname = "out"\npath = "{out}"\n')
+    for _ in range(8):
+        assert agent(config).start().wait() == 0
+        assert len(out.read_text().splitlines()) == 20_000
+
+
 def test_two_agents_never_share_a_data_dir(agent, tmp_path):
     config = FAST + NULL + f'[agent]\ndata_dir = "{tmp_path}/shared"\n'
     first = agent(config).start().wait_ready()
