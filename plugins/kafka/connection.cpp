@@ -95,6 +95,8 @@ void Properties::set_connection(const ConnectionConfig& config) {
   set("log.connection.close", "false");
   // A broker that comes back is noticed within 2 s; the default of 10 s would prolong every outage.
   set("reconnect.backoff.max.ms", "2000");
+  // A topic that is made after the agent has started, and new partitions, are found in seconds, not in 5 minutes.
+  set("topic.metadata.refresh.interval.ms", "5000");
   // Batches are formed by linger.ms; the last packet of one must not wait for an acknowledgement.
   set("socket.nagle.disable", "true");
   const bool login = !config.username.empty();
