@@ -227,25 +227,16 @@ void DiskJournal::place(Sink& sink) {
 }
 
 void DiskJournal::remove_sink(std::size_t index, bool for_good) {
-  bool drained = false;
-  std::string name;
   {
     const std::lock_guard lock(mutex_);
     Sink& ending = sink(index);
     ending.cursor.put_back();
-    name = ending.spec.name;
-    drained = ending.cursor.pending(appended_for(ending)) == 0;
+    const std::string& name = ending.spec.name;
     files_.at(name)->asleep = ending.cursor;
     awake_[name] = false;
   }
   JournalCore::remove_sink(index, for_good);
   store_cursors(true);
-  if (!drained || !for_good) return;
-  const std::lock_guard files_lock(files_mutex_);
-  const std::lock_guard lock(mutex_);
-  io_->remove(files_.at(name)->file.path());
-  files_.erase(name);
-  awake_.erase(name);
 }
 
 void DiskJournal::read(std::size_t index, std::size_t limit, JournalBatch& batch) {

@@ -52,7 +52,7 @@ class Journal {
   virtual std::size_t add_sink(const JournalSink& sink) = 0;
   // Nothing that comes from now on is for this sink.
   virtual void close_sink(std::size_t sink) = 0;
-  // A sink has ended. A journal on disk keeps its place under its name, unless it is `for_good` and nothing is pending.
+  // A sink has ended. A journal on disk keeps its place under its name; one in memory only unless it is `for_good`.
   virtual void remove_sink(std::size_t sink, bool for_good) = 0;
 
   // Appends readings (there may be none) with the token that covers them, and adds `terms` to the source's account,

@@ -74,6 +74,13 @@ std::uint64_t check_headers(FileIo& io, const SegmentFolder& found) {
                       "start the version that wrote it, or move the folder away to begin anew",
                       path.string(), header->version));
     }
+    // Names are given once: a copy under another one would stand for all that came after its original.
+    if (header->sequence != segment->name.sequence && segment->name.first <= found.segments.front().name.first &&
+        segment != &found.segments.front()) {
+      throw JournalError(
+          fmt::format("{} is no segment of its name, but a copy of segment {}: take it out of the folder",
+                      path.string(), header->sequence));
+    }
     if (id != 0 && header->journal_id != id) {
       throw JournalError(
           fmt::format("{} belongs to another journal than the other segments in its folder: move it "

@@ -17,6 +17,7 @@ SegmentLog::SegmentLog(FileIo& io, Settings settings) : io_(io), settings_(std::
 
 void SegmentLog::recover() {
   const SegmentFolder found = list_segments(settings_.folder);
+  if (!found.segments.empty()) journal_id_ = check_headers(io_, found);
   check_complete(found, settings_.folder);
   for (const auto& leftover : found.leftovers) io_.remove(leftover);
   bool changed = !found.leftovers.empty();
@@ -37,7 +38,6 @@ void SegmentLog::recover() {
     start_segment(0);
     return;
   }
-  journal_id_ = check_headers(io_, found);
   for (const auto& segment : found.segments) {
     auto file = std::make_shared<SegmentFile>();
     file->name = segment.name;

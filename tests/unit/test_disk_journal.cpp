@@ -403,6 +403,7 @@ TEST_CASE("every single-bit flip and every truncation opens, and costs at most t
   while (content.substr(used, 40) != std::string(40, '\0')) used += 8;
   const auto read_all = [&](const std::string& bytes) {
     std::ofstream(segment, std::ios::binary | std::ios::trunc) << bytes;
+    fs::remove(CursorFile::path_of(folder.path(), "fresh"));
     Opened made(in(folder.path(), 2 * kSegment));
     const std::size_t fresh = made.journal.add_sink({"fresh", {}, 0, false});
     auto got = drain(made.journal, fresh);
@@ -411,7 +412,6 @@ TEST_CASE("every single-bit flip and every truncation opens, and costs at most t
     std::uint64_t more = 1000;
     append(made.journal, made.source, numbered(more, 1), 1);
     REQUIRE(drain(made.journal, fresh) == std::vector<std::int64_t>{1000});
-    made.journal.remove_sink(fresh, true);
     return got;
   };
   REQUIRE(read_all(content) == from_to(0, 16));
@@ -455,6 +455,30 @@ TEST_CASE("a missing segment between others is an error that says what to do") {
   fs::remove(segments[1]);
   CHECK_THROWS_WITH(Opened(in(folder.path())),
                     contains_text("lacks segment 2") && contains_text("hbagent journal repair"));
+}
+
+TEST_CASE("a copy of a segment under another name is refused, not taken for what came last") {
+  TemporaryFolder folder;
+  std::uint64_t next = 0;
+  {
+    Opened made(in(folder.path()));
+    for (std::uint64_t token = 1; token <= 40; ++token) append(made.journal, made.source, numbered(next, 1000), token);
+  }
+  fs::copy(folder.path() / file_name({1, 0}), folder.path() / file_name({99, 0}));
+  CHECK_THROWS_WITH(Opened(in(folder.path())), contains_text("copy of segment 1"));
+}
+
+TEST_CASE("a sink that is taken out and comes back goes on where it was") {
+  TemporaryFolder folder;
+  Opened made(in(folder.path()));
+  std::uint64_t next = 0;
+  append(made.journal, made.source, numbered(next, 10), 1);
+  const std::size_t first = made.journal.add_sink({"other", {}, 0, false});
+  CHECK(drain(made.journal, first).size() == 10);
+  made.journal.remove_sink(first, true);
+  append(made.journal, made.source, numbered(next, 10), 2);
+  CHECK(drain(made.journal, made.sink).size() == 20);
+  CHECK(drain(made.journal, made.journal.add_sink({"other", {}, 0, false})) == from_to(10, 20));
 }
 
 TEST_CASE("a segment or a cursor of another journal is refused by name") {
