@@ -77,7 +77,7 @@ std::unique_ptr<Plugin> read_plugin(const hb_plugin* raw, const fs::path& librar
 // too.
 fs::path checked(const fs::path& path) {
   std::error_code error;
-  const fs::path file = fs::canonical(path, error);
+  fs::path file = fs::canonical(path, error);
   if (error) throw std::runtime_error(fmt::format("cannot be found: {}", error.message()));
   refuse_if_writable_by_others(path.parent_path());
   refuse_if_writable_by_others(file);
