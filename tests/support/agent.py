@@ -33,9 +33,10 @@ class Agent(processes.ChildProcess):
     """One agent with its own folder, which outlives kill and start (so its journal and dead letters do too).
 
     `config` is TOML. The tables [agent] (with `data_dir`) and [http] (on a free port) are added where it has none.
+    `program` is the file name of another program beside the agent's that takes the same arguments.
     """
 
-    def __init__(self, config, folder, arguments=(), environment=None):
+    def __init__(self, config, folder, arguments=(), environment=None, program=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         super().__init__(self.folder.name, self.folder / "agent.log")
@@ -44,7 +45,8 @@ class Agent(processes.ChildProcess):
         self.config_path = self.folder / "agent.toml"
         self.http_port = None
         self._arguments = list(arguments)
-        self._environment = environment or {}
+        self.environment = environment or {}  # read at each start
+        self._program = binary() if program is None else binary().with_name(program)
         self.configure(config)
 
     def configure(self, config):
@@ -59,7 +61,7 @@ class Agent(processes.ChildProcess):
     def start(self):
         """Starts the agent; does not wait. Standard output goes to `output_path`, standard error to `log_path`."""
         with open(self.output_path, "ab") as output:
-            self.spawn([binary(), "-c", self.config_path, *self._arguments], environment=self._environment,
+            self.spawn([self._program, "-c", self.config_path, *self._arguments], environment=self.environment,
                        stdout=output)
         return self
 
