@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <hbcommon/time.hpp>
+#include <utility>
 
 namespace {
 
@@ -15,6 +16,7 @@ constexpr std::int64_t kEndOfTime = 7'258'118'400'000'000;    // 2200-01-01: wit
 constexpr auto kShortestWait = 10ms;                          // so that slow rates are handed on in batches too
 constexpr auto kLongestWait = 1s;                             // so that a clock that was set is noticed
 constexpr std::int64_t kHouseKeepingUs = 1'000'000;
+constexpr std::int64_t kClockStepUs = 1'000'000;  // less is a clock that is adjusted, which evens out
 
 std::string time_text(std::int64_t time_us) {
   std::array<char, hb::codec::kTimeTextSize> text{};
@@ -89,9 +91,12 @@ void GeneratorSource::open() {
 void GeneratorSource::run() {
   find_position();
   std::optional<Pace> pace;
-  if (speed_) pace = make_pace(host_.now_us());
+  std::int64_t now = host_.now_us();
+  if (speed_) pace = make_pace(now);
   while (position_->next < end_ && !host_.stopping()) {
-    const std::int64_t now = host_.now_us();
+    const std::int64_t before = std::exchange(now, host_.now_us());
+    // A clock that was set back holds up only readings that have the clock's own times.
+    if (pace && now < before - kClockStepUs) pace = make_pace(now);
     if (now - kept_house_us_ >= kHouseKeepingUs || now < kept_house_us_) keep_house(pace, now);
     const std::uint32_t count = due(pace, now);
     if (count == 0) {

@@ -194,6 +194,21 @@ TEST_CASE("a factor makes virtual time pass faster than the clock") {
   CHECK(readings.front().time_us == kNewYear);
 }
 
+TEST_CASE("a clock that is set back does not stop a series that begins at a time of its own") {
+  Config config = fast_config(10, 1'000);
+  config.speed = "realtime";
+  ClockHost host(kNewYear);
+  host.stop_at = kNewYear + 3'600'000'000;
+  host.after_emit = [&](TestHost& self) {
+    if (self.emitted() == 500) host.advance(-1'800'000'000);
+  };
+  GeneratorSource source(config, host.host());
+  source.open();
+  source.run();
+  CHECK(host.emitted() == 1'000);
+  CHECK(host.now() < kNewYear - 1'600'000'000);  // it did not wait for the clock to be there again
+}
+
 TEST_CASE("it goes on behind what was safe") {
   const Folder folder;
   Config config = fast_config(11, 50'000);
