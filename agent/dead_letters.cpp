@@ -1,165 +1,155 @@
 #include "dead_letters.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <nlohmann/json.hpp>
+#include <fstream>
 #include <system_error>
-
-#include "text.hpp"
 
 namespace hbagent {
 namespace {
 
-[[noreturn]] void throw_errno(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
-void sync_folder(const std::filesystem::path& folder) {
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) throw_errno("cannot open " + folder.string());
-  const int result = fsync(fd);
-  const int error = errno;
-  close(fd);
-  if (result != 0) throw std::system_error(error, std::generic_category(), "cannot sync " + folder.string());
-}
-
-struct Content {
-  std::uint64_t lines = 0;
-  std::uint64_t complete_bytes = 0;  // up to and with the last newline
-};
-
-Content scan(int fd) {
-  Content content;
-  std::array<char, 65536> block{};
-  std::uint64_t offset = 0;
-  for (;;) {
-    const ssize_t got = pread(fd, block.data(), block.size(), static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw_errno("cannot read the dead letters");
-    if (got == 0) return content;
-    for (ssize_t i = 0; i < got; ++i) {
-      if (block[static_cast<std::size_t>(i)] != '\n') continue;
-      ++content.lines;
-      content.complete_bytes = offset + static_cast<std::uint64_t>(i) + 1;
-    }
-    offset += static_cast<std::uint64_t>(got);
-  }
-}
-
-std::string to_line(const DeadLetter& letter) {
+std::int64_t wall_clock_us() {
   using namespace std::chrono;
-  const auto now = duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
-  nlohmann::ordered_json json;
-  json["time"] = iso_time(now);
-  json["source"] = letter.source;
-  json["instance"] = letter.instance;
-  json["reason"] = letter.reason;
-  if (!letter.detail.empty()) json["detail"] = letter.detail;
-  if (!letter.origin.empty()) json["origin"] = letter.origin;
-  if (is_plain_text(letter.payload)) {
-    json["payload"] = letter.payload;
-  } else {
-    json["payload_base64"] = base64(letter.payload);
-  }
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+void cut_to(int fd, std::uint64_t size, const std::filesystem::path& file) {
+  if (ftruncate(fd, static_cast<off_t>(size)) == 0) return;
+  throw std::system_error(errno, std::generic_category(), "cannot repair " + file.string());
+}
+
+void write_text(FileIo& io, int fd, std::string_view text, std::uint64_t offset, const std::filesystem::path& file) {
+  const iovec part{const_cast<char*>(text.data()), text.size()};
+  io.write(fd, {&part, 1}, offset, file);
 }
 
 }  // namespace
 
-DeadLetters::DeadLetters(std::filesystem::path file, std::uint64_t max_bytes)
-    : file_(std::move(file)), max_bytes_(max_bytes) {
-  const int old = open(predecessor().c_str(), O_RDONLY | O_CLOEXEC);
-  if (old >= 0) {
-    const Content content = scan(old);
-    predecessor_lines_ = content.lines;
-    predecessor_size_ = content.complete_bytes;
-    close(old);
+DeadLetters::DeadLetters(std::filesystem::path file, std::uint64_t max_bytes, std::unique_ptr<FileIo> io)
+    : file_(std::move(file)), max_bytes_(max_bytes), io_(std::move(io)) {
+  if (std::filesystem::exists(beside(kAnew))) io_->remove(beside(kAnew));  // of a crash within change()
+  if (std::filesystem::exists(beside(kPredecessor))) {
+    const UniqueFd old = io_->open(beside(kPredecessor), false);
+    predecessor_ = scan(old.get(), beside(kPredecessor));
   }
   open_file();
+  load_next_id();
 }
 
 DeadLetters::~DeadLetters() {
-  if (fd_ >= 0) {
-    sync();
-    close(fd_);
-  }
+  if (fd_) sync();
 }
 
-std::filesystem::path DeadLetters::predecessor() const {
-  return file_.string() + ".1";
+DeadLetters::Content DeadLetters::scan(int fd, const std::filesystem::path& path) const {
+  Content content;
+  LineScanner lines(fd, path);
+  for (std::string_view line; lines.next(line);) {
+    ++content.letters;
+    content.last_id = std::max(content.last_id, letter_id(line).value_or(0));
+  }
+  content.bytes = lines.offset();
+  return content;
 }
 
 void DeadLetters::open_file() {
-  fd_ = open(file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (fd_ < 0) throw_errno("cannot open " + file_.string());
+  fd_ = io_->open(file_, true);
   try {
     check_file();
   } catch (...) {  // not half open: what is known of the file would be that of the one before
-    close(fd_);
-    fd_ = -1;
+    fd_ = UniqueFd();
     throw;
   }
 }
 
 void DeadLetters::check_file() {
   struct stat info {};
-  if (fstat(fd_, &info) != 0) throw_errno("cannot stat " + file_.string());
+  if (fstat(fd_.get(), &info) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot stat " + file_.string());
+  }
   if (!S_ISREG(info.st_mode)) {
     throw std::system_error(EINVAL, std::generic_category(), file_.string() + " is no regular file");
   }
-  const Content content = scan(fd_);
-  if (ftruncate(fd_, static_cast<off_t>(content.complete_bytes)) != 0) throw_errno("cannot repair " + file_.string());
-  sync_folder(file_.parent_path());
-  lines_ = content.lines;
-  size_ = content.complete_bytes;
+  const Content content = scan(fd_.get(), file_);
+  cut_to(fd_.get(), content.bytes, file_);
+  io_->sync_folder(file_.parent_path());
+  current_ = content;
+}
+
+// Letters that a replay has taken out had ids, too: none of them may come again.
+void DeadLetters::load_next_id() {
+  std::ifstream(beside(kNextId)) >> stored_next_id_;
+  next_id_ = std::max({stored_next_id_, predecessor_.last_id + 1, current_.last_id + 1});
+}
+
+// Empty, whatever an earlier try left behind.
+UniqueFd DeadLetters::open_anew() const {
+  UniqueFd fd = io_->open(beside(kAnew), true);
+  cut_to(fd.get(), 0, beside(kAnew));
+  return fd;
+}
+
+void DeadLetters::store_next_id() {
+  if (stored_next_id_ == next_id_) return;
+  const auto anew = beside(kAnew);
+  {
+    const UniqueFd fd = open_anew();
+    write_text(*io_, fd.get(), std::to_string(next_id_) + '\n', 0, anew);
+    io_->sync(fd.get(), anew);
+  }
+  io_->rename(anew, beside(kNextId));
+  io_->sync_folder(file_.parent_path());
+  stored_next_id_ = next_id_;
 }
 
 void DeadLetters::rotate() {
   if (unsynced_ && !sync_failed_) {
-    sync_failed_ = fdatasync(fd_) != 0;
-    unsynced_ = sync_failed_;
+    try {
+      io_->sync(fd_.get(), file_);
+      unsynced_ = false;
+    } catch (const std::system_error&) {  // told by sync()
+      sync_failed_ = true;
+    }
   }
-  if (rename(file_.c_str(), predecessor().c_str()) != 0) throw_errno("cannot rotate " + file_.string());
-  stats_.evicted += predecessor_lines_;
-  predecessor_lines_ = lines_;
-  predecessor_size_ = size_;
-  close(fd_);
-  fd_ = -1;
+  io_->rename(file_, beside(kPredecessor));
+  stats_.evicted += predecessor_.letters;
+  predecessor_ = current_;
+  current_ = {};
+  fd_ = UniqueFd();
   open_file();
 }
 
+void DeadLetters::drop_predecessor() {
+  io_->remove(beside(kPredecessor));
+  stats_.evicted += predecessor_.letters;
+  predecessor_ = {};
+}
+
 bool DeadLetters::append(const DeadLetter& letter, std::string& error) {
-  const std::string line = to_line(letter);
   const std::lock_guard lock(mutex_);
   try {
-    if (fd_ < 0) open_file();
-    if (size_ > 0 && size_ + line.size() > max_bytes_ / 2) rotate();
-    std::size_t done = 0;
-    while (done < line.size()) {
-      const ssize_t wrote = write(fd_, line.data() + done, line.size() - done);
-      if (wrote < 0 && errno == EINTR) continue;
-      if (wrote < 0) {
-        const std::system_error failure(errno, std::generic_category(), "cannot write " + file_.string());
-        // Half a line must not stay: the next one would be glued to it.
-        if (done > 0 && ftruncate(fd_, static_cast<off_t>(size_)) != 0) throw_errno("cannot repair " + file_.string());
-        throw failure;
-      }
-      done += static_cast<std::size_t>(wrote);
+    if (!fd_) open_file();
+    const std::string line = letter_line(letter, {next_id_, wall_clock_us()}, max_payload(), max_line());
+    if (current_.bytes > 0 && current_.bytes + line.size() > max_line()) rotate();
+    // Files of an earlier run may have had a larger bound.
+    if (predecessor_.bytes > 0 && predecessor_.bytes + current_.bytes + line.size() > max_bytes_) drop_predecessor();
+    try {
+      write_text(*io_, fd_.get(), line, current_.bytes, file_);
+    } catch (const std::system_error&) {
+      cut_to(fd_.get(), current_.bytes, file_);  // half a line must not stay
+      throw;
     }
+    current_.bytes += line.size();
   } catch (const std::exception& failure) {
     error = failure.what();
     stats_.failing = true;
     return false;
   }
-  size_ += line.size();
-  ++lines_;
+  ++current_.letters;
+  current_.last_id = next_id_++;
   ++stats_.written;
   unsynced_ = true;
   stats_.failing = false;
@@ -169,20 +159,31 @@ bool DeadLetters::append(const DeadLetter& letter, std::string& error) {
 bool DeadLetters::sync() {
   const std::lock_guard lock(mutex_);
   if (!unsynced_) return true;
-  sync_failed_ = sync_failed_ || fd_ < 0 || fdatasync(fd_) != 0;
-  if (sync_failed_) {
-    stats_.failing = true;
-    return false;
+  try {
+    if (!sync_failed_ && fd_) io_->sync(fd_.get(), file_);
+    sync_failed_ = sync_failed_ || !fd_;
+  } catch (const std::system_error&) {
+    sync_failed_ = true;
   }
-  unsynced_ = false;
-  stats_.failing = false;
-  return true;
+  stats_.failing = sync_failed_;
+  unsynced_ = sync_failed_;
+  return !sync_failed_;
+}
+
+DeadLetterReader DeadLetters::read() const {
+  const std::lock_guard lock(mutex_);
+  return DeadLetterReader(file_);
+}
+
+std::uint64_t DeadLetters::last_id() const {
+  const std::lock_guard lock(mutex_);
+  return next_id_ - 1;
 }
 
 DeadLetters::Stats DeadLetters::stats() const {
   const std::lock_guard lock(mutex_);
   Stats stats = stats_;
-  stats.bytes = size_ + predecessor_size_;
+  stats.bytes = current_.bytes + predecessor_.bytes;
   return stats;
 }
 

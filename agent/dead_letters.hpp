@@ -3,42 +3,63 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "journal/ledger.hpp"
+#include "dead_letter_line.hpp"
+#include "dead_letter_reader.hpp"
+#include "journal/file_io.hpp"
 
 namespace hbagent {
 
-struct DeadLetter {
-  std::string_view source;    // the source it came through
-  std::string_view instance;  // who refused it: "source/ward-3", "sink/postgres"
-  std::string_view reason;
-  std::string_view detail;
-  std::string_view origin;
-  std::string_view payload;  // the original bytes; written as base64 where they are no plain text
+// Where dead letters go.
+class DeadLetterBox {
+ public:
+  virtual ~DeadLetterBox() = default;
+  // False: `error` says why, and nothing was kept.
+  virtual bool append(const DeadLetter& letter, std::string& error) = 0;
 };
 
 // Thread-safe. The file and one predecessor (".1") together stay within the bound; when both are full the predecessor
-// goes, and the letters in it are counted as evicted.
-class DeadLetters {
+// goes, and the letters in it are counted as evicted. Every letter has an id, higher than those before it and never
+// given twice.
+class DeadLetters final : public DeadLetterBox {
  public:
   // Opens or creates `file`; a torn last line of a crash is cut off. Throws std::system_error.
-  DeadLetters(std::filesystem::path file, std::uint64_t max_bytes);
-  ~DeadLetters();
+  DeadLetters(std::filesystem::path file, std::uint64_t max_bytes, std::unique_ptr<FileIo> io = make_file_io());
+  ~DeadLetters() override;
   DeadLetters(const DeadLetters&) = delete;
   DeadLetters& operator=(const DeadLetters&) = delete;
 
-  // When it returns true the letter is in the kernel's hands; false: `error` says why, and nothing was written.
-  bool append(const DeadLetter& letter, std::string& error);
+  // When it returns true the letter is in the kernel's hands.
+  bool append(const DeadLetter& letter, std::string& error) override;
   // Makes everything appended so far survive power loss. False: not all of it is safe, now and until the next start:
   // the kernel forgets what it failed to write, so a later success would prove nothing.
   bool sync();
 
+  // Lines by the id of the letter that they replace (letter_line, with that id); none: the letter is taken out.
+  using Changes = std::map<std::uint64_t, std::optional<std::string>>;
+  // Makes all of them, or none of those in one of the two files: after a crash or power loss each file is as before or
+  // as after. Letters that are gone by now are passed over; a longer line that has no room leaves the old one in place.
+  // False: `error` says why. Appends wait meanwhile.
+  bool change(const Changes& changes, std::string& error);
+
+  // All letters as of now; what is changed later is not seen. Throws std::system_error.
+  DeadLetterReader read() const;
+  // No letter has a higher id.
+  std::uint64_t last_id() const;
+  // Of a letter's payload.
+  std::size_t max_payload() const { return static_cast<std::size_t>(max_bytes_ / 8); }
+  std::size_t max_line() const { return static_cast<std::size_t>(max_bytes_ / 2); }
+
   struct Stats {
     std::uint64_t written = 0;
     std::uint64_t evicted = 0;
+    std::uint64_t taken_out = 0;  // by a replay
     std::uint64_t bytes = 0;
     bool failing = false;  // the last append or sync did not succeed
   };
@@ -46,19 +67,39 @@ class DeadLetters {
   const std::filesystem::path& file() const { return file_; }
 
  private:
+  struct Content {
+    std::uint64_t letters = 0;
+    std::uint64_t bytes = 0;  // up to and with the last newline
+    std::uint64_t last_id = 0;
+  };
+  class Copy;
+
+  Content scan(int fd, const std::filesystem::path& path) const;
   void open_file();
   void check_file();
   void rotate();
-  std::filesystem::path predecessor() const;
+  void drop_predecessor();
+  void load_next_id();
+  void store_next_id();
+  UniqueFd open_anew() const;
+  static bool concerns(const Changes& changes, int fd, const std::filesystem::path& path);
+  void copy_changed(const Changes& changes, int fd, const std::filesystem::path& path, const Content& before,
+                    Copy& copy) const;
+  void change_predecessor(const Changes& changes);
+  void change_current(const Changes& changes);
+  std::filesystem::path beside(const char* extension) const { return file_.string() + extension; }
+  static constexpr const char* kPredecessor = ".1";
+  static constexpr const char* kNextId = ".next";
+  static constexpr const char* kAnew = ".tmp";  // what is to take another's place
 
   const std::filesystem::path file_;
   const std::uint64_t max_bytes_;
+  const std::unique_ptr<FileIo> io_;
   mutable std::mutex mutex_;
-  int fd_ = -1;
-  std::uint64_t size_ = 0;
-  std::uint64_t lines_ = 0;              // in the current file
-  std::uint64_t predecessor_lines_ = 0;  // in the one before
-  std::uint64_t predecessor_size_ = 0;
+  UniqueFd fd_;
+  Content current_, predecessor_;
+  std::uint64_t next_id_ = 1;
+  std::uint64_t stored_next_id_ = 0;  // what is on disk; letters below it may all be gone
   bool unsynced_ = false;
   bool sync_failed_ = false;
   Stats stats_;

@@ -1,32 +1,14 @@
 #include "processor_chain.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "backoff.hpp"
-#include "text.hpp"
+#include "reading_json.hpp"
 
 namespace hbagent {
 
-std::string reading_as_json(const hb_reading& reading) {
-  static constexpr std::pair<std::uint16_t, const char*> kFlags[] = {{HB_FLAG_LOW, "low"},
-                                                                     {HB_FLAG_HIGH, "high"},
-                                                                     {HB_FLAG_JUMP, "jump"},
-                                                                     {HB_FLAG_FLATLINE, "flatline"},
-                                                                     {HB_FLAG_CLOCK, "clock"}};
-  nlohmann::ordered_json json;
-  const auto* id_end = std::find(std::begin(reading.customer_id), std::end(reading.customer_id), '\0');
-  json["customer_id"] = std::string(std::begin(reading.customer_id), id_end);
-  json["time"] = iso_time(reading.time_us);
-  json["heart_rate"] = reading.heart_rate;
-  for (const auto& [bit, name] : kFlags) {
-    if ((reading.flags & bit) != 0) json["flags"].push_back(name);
-  }
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-ProcessorChain::ProcessorChain(const std::vector<InstanceConfig>& processors, const std::string& source, Logger& logger,
-                               DeadLetters& dead_letters, const std::filesystem::path& state_dir)
+ProcessorChain::ProcessorChain(std::span<const InstanceConfig> processors, const std::string& source, Logger& logger,
+                               DeadLetterBox& dead_letters, const std::filesystem::path& state_dir)
     : source_(source), dead_letters_(dead_letters) {
   for (const InstanceConfig& config : processors) {
     const auto folder = state_dir.empty() ? state_dir : state_dir / ("processor-" + config.name()) / source;
@@ -143,10 +125,18 @@ bool ProcessorChain::apply_verdicts(Instance& instance, std::vector<hb_reading>&
 bool ProcessorChain::keep_dead_letter(Instance& instance, const hb_reading& reading, const Verdict& verdict) {
   const std::string payload = reading_as_json(reading);
   const std::string& component = instance.component();
+  const std::string reason = clean_reason(verdict.reason.c_str());
+  const DeadLetter letter{.source = source_,
+                          .instance = component,
+                          .reason = reason,
+                          .detail = verdict.detail,
+                          .origin = {},
+                          .payload = payload,
+                          .received_us = reading.received_us};
   Backoff backoff(instance.config().keys.retry_initial, instance.config().keys.retry_max);
   for (bool failed_before = false;; failed_before = true) {
     std::string error;
-    if (dead_letters_.append({source_, component, verdict.reason, verdict.detail, "", payload}, error)) {
+    if (dead_letters_.append(letter, error)) {
       if (failed_before) instance.set_state(Instance::State::up);
       return true;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace hbagent {
 class ProcessorChain {
  public:
   // Everything referred to outlives the chain.
-  ProcessorChain(const std::vector<InstanceConfig>& processors, const std::string& source, Logger& logger,
-                 DeadLetters& dead_letters, const std::filesystem::path& state_dir);
+  ProcessorChain(std::span<const InstanceConfig> processors, const std::string& source, Logger& logger,
+                 DeadLetterBox& dead_letters, const std::filesystem::path& state_dir);
 
   // [source-thread] All or none. Statuses as of the ABI.
   bool create(std::string& error);
@@ -42,13 +43,10 @@ class ProcessorChain {
   bool keep_dead_letter(Instance& instance, const hb_reading& reading, const Verdict& verdict);
 
   const std::string source_;
-  DeadLetters& dead_letters_;
+  DeadLetterBox& dead_letters_;
   std::vector<std::unique_ptr<Instance>> instances_;
   VerdictList verdicts_;
   std::vector<hb_reading> before_;  // what a retry starts from
 };
-
-// A reading in the form that Kafka records have, for dead letters: {"customer_id":..,"time":..,"heart_rate":..}.
-std::string reading_as_json(const hb_reading& reading);
 
 }  // namespace hbagent

@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "processor_chain.hpp"
-#include "text.hpp"
+#include "reading_json.hpp"
 
 namespace hbagent {
 namespace {
@@ -243,10 +242,17 @@ bool SinkRunner::keep_dead_letter(const std::string& source, const hb_reading& r
   const std::string payload = reading_as_json(reading);
   const std::string& component = instance_.component();
   const std::string reason = clean_reason(verdict.reason.c_str());
+  const DeadLetter letter{.source = source,
+                          .instance = component,
+                          .reason = reason,
+                          .detail = verdict.detail,
+                          .origin = {},
+                          .payload = payload,
+                          .received_us = reading.received_us};
   Backoff backoff(keys.retry_initial, keys.retry_max);
   for (bool failed_before = false;; failed_before = true) {
     std::string error;
-    if (around_.dead_letters.append({source, component, reason, verdict.detail, "", payload}, error)) {
+    if (around_.dead_letters.append(letter, error)) {
       if (failed_before) instance_.set_state(Instance::State::up);
       return true;
     }

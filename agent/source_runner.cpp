@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "text.hpp"
+#include "reading_json.hpp"
 
 namespace hbagent {
 namespace {

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 namespace hbagent {
@@ -51,6 +53,26 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
+std::optional<std::string> from_base64(std::string_view text) {
+  static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  if (text.size() % 4 != 0) return std::nullopt;
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  std::string out;
+  out.reserve(text.size() / 4 * 3);
+  std::uint32_t group = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool padded = i + padding >= text.size();
+    const std::size_t digit = padded ? 0 : kDigits.find(text[i]);
+    if (digit == std::string_view::npos) return std::nullopt;
+    group = group << 6 | static_cast<std::uint32_t>(digit);
+    if (i % 4 != 3) continue;
+    for (const int shift : {16, 8, 0}) out += static_cast<char>(group >> shift & 255);
+    group = 0;
+  }
+  out.resize(out.size() - padding);
+  return base64(out) == text ? std::optional(out) : std::nullopt;
+}
+
 std::string iso_time(std::int64_t time_us) {
   std::int64_t seconds = time_us / 1'000'000;
   std::int64_t micros = time_us % 1'000'000;
@@ -60,6 +82,53 @@ std::string iso_time(std::int64_t time_us) {
   }
   // fmt's calendar ends with int-sized years; a reading's time is any int64 of microseconds, which fits.
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(static_cast<std::time_t>(seconds)), micros);
+}
+
+namespace {
+
+// Days since 1970-01-01 of a date of the proleptic Gregorian calendar: Howard Hinnant, "chrono-Compatible Low-Level
+// Date Algorithms". The standard library's years end at 32,767.
+std::int64_t days_from_civil(std::int64_t year, std::int64_t month, std::int64_t day) {
+  year -= month <= 2 ? 1 : 0;
+  const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
+  const std::int64_t year_of_era = year - era * 400;
+  const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+  return era * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> parse_iso_time(std::string_view text) {
+  static constexpr std::string_view kSeparators = "--T::.Z";
+  static constexpr std::size_t kLongest = 32;  // no year of an int64 of microseconds needs more
+  if (text.size() > kLongest) return std::nullopt;
+  std::array<std::int64_t, kSeparators.size()> fields{};
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const auto [next, error] = std::from_chars(at, end, fields[i]);
+    if (error != std::errc() || next == end || *next != kSeparators[i]) return std::nullopt;
+    at = next + 1;
+  }
+  if (at != end) return std::nullopt;
+  const auto [year, month, day, hour, minute, second, micros] = fields;
+  if (month < 1 || month > 12 || year < -300'000 || year > 300'000) return std::nullopt;
+  std::int64_t seconds = days_from_civil(year, month, day) * 86'400 + hour * 3600 + minute * 60 + second;
+  std::int64_t rest = micros;
+  if (seconds < 0 && rest > 0) {  // the lowest of all times has whole seconds that do not fit
+    ++seconds;
+    rest -= 1'000'000;
+  }
+  std::int64_t time_us = 0;
+  if (__builtin_mul_overflow(seconds, std::int64_t{1'000'000}, &time_us)) return std::nullopt;
+  if (__builtin_add_overflow(time_us, rest, &time_us)) return std::nullopt;
+  return iso_time(time_us) == text ? std::optional(time_us) : std::nullopt;
+}
+
+std::string_view beginning(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  return text.substr(0, limit);
 }
 
 std::string grouped(std::uint64_t number) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,8 +18,14 @@ std::string one_line(std::string_view text);
 bool is_plain_text(std::string_view text);
 // RFC 4648 section 4.
 std::string base64(std::string_view bytes);
-// Microseconds since the epoch as 2026-11-22T10:00:00.123456Z.
+// What base64 made; nullopt for anything else.
+std::optional<std::string> from_base64(std::string_view text);
+// Microseconds since the epoch as 2026-11-22T10:00:00.123456Z; years beyond 9999 or before 0 as they are.
 std::string iso_time(std::int64_t time_us);
+// What iso_time made; nullopt for anything else.
+std::optional<std::int64_t> parse_iso_time(std::string_view text);
+// At most `limit` bytes of the beginning, cut where a UTF-8 character ends.
+std::string_view beginning(std::string_view text, std::size_t limit);
 // "1,234,567"
 std::string grouped(std::uint64_t number);
 // The nearest of `candidates` by edit distance; empty when none is near enough to be meant.

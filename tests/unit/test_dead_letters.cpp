@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -62,6 +63,78 @@ TEST_CASE("dead letters stay within their bound, and what the bound pushes out i
   const auto kept = lines_of(folder.path() / "dead.jsonl").size() + lines_of(folder.path() / "dead.jsonl.1").size();
   CHECK(stats.evicted + kept == 1000);
   CHECK(lines_of(letters.file()).back()["payload"] == "999");
+}
+
+TEST_CASE("what is larger than its share is cut, with its size, and the bound holds whatever comes") {
+  const TemporaryFolder folder;
+  constexpr std::uint64_t kBound = 64 << 10;
+  DeadLetters letters(folder.path() / "dead.jsonl", kBound);
+  std::string binary, quotes(3'700'000, '"');
+  for (int i = 0; i < 100'000; ++i) binary += static_cast<char>(i);
+  std::string umlauts = "x";
+  while (umlauts.size() < 50'000) umlauts += "\xc3\xa4";
+  for (const std::string& payload : {std::string(3'700'000, 'y'), binary, umlauts, quotes, std::string("small")}) {
+    REQUIRE(append(letters, payload));
+    CHECK(letters.stats().bytes <= kBound);
+  }
+  std::map<std::uint64_t, hbagent::StoredLetter> kept;
+  hbagent::StoredLetter letter;
+  for (auto reader = letters.read(); reader.next(letter);) kept[letter.id] = letter;
+  REQUIRE(kept.size() == 5);
+  for (const std::uint64_t id : {1, 2, 3, 4}) {
+    INFO(id);
+    CHECK(kept[id].truncated);
+    CHECK(kept[id].payload.size() <= kBound / 8);
+  }
+  CHECK(kept[1].original_size == 3'700'000);
+  CHECK(kept[2].payload == binary.substr(0, kBound / 8));
+  CHECK(kept[3].payload == umlauts.substr(0, kBound / 8 - 1));  // a character of two bytes does not end there
+  CHECK_FALSE(kept[5].truncated);
+  CHECK(kept[5].size() == 5);
+}
+
+TEST_CASE("a letter whose every part is as large as can be stays within half of the bound") {
+  const TemporaryFolder folder;
+  constexpr std::uint64_t kBound = 64 << 10;
+  DeadLetters letters(folder.path() / "dead.jsonl", kBound);
+  const std::string noise(100'000, '\x01'), quotes(100'000, '"');
+  std::string error;
+  REQUIRE(letters.append({"s", "source/s", "r", noise, noise, quotes, quotes}, error));
+  CHECK(letters.stats().bytes <= kBound / 2);
+  hbagent::StoredLetter letter;
+  REQUIRE(letters.read().next(letter));
+  CHECK(letter.truncated);
+  CHECK(letter.size() == quotes.size());
+  CHECK(quotes.starts_with(letter.payload));
+}
+
+TEST_CASE("a file of an earlier run with a larger bound does not break the bound") {
+  const TemporaryFolder folder;
+  {
+    DeadLetters letters(folder.path() / "dead.jsonl", 1 << 20);
+    for (int i = 0; i < 600; ++i) REQUIRE(append(letters, std::string(1000, 'x')));
+  }
+  DeadLetters letters(folder.path() / "dead.jsonl", 64 << 10);
+  REQUIRE(append(letters, "last"));
+  CHECK(letters.stats().bytes <= 64 << 10);
+  CHECK(letters.stats().evicted + lines_of(letters.file()).size() == 601);
+}
+
+TEST_CASE("the SQLSTATE of a refused row stands alone where the detail begins with one") {
+  const TemporaryFolder folder;
+  DeadLetters letters(folder.path() / "dead.jsonl", 1 << 20);
+  std::string error;
+  for (const char* detail : {"SQLSTATE 23514: violates", "SQLSTATE none: lost", "no SQLSTATE 23514: x",
+                             "SQLSTATE 22P02", "SQLSTATE 235141: x"}) {
+    REQUIRE(letters.append({"s", "sink/db", "r", detail, "", "{}"}, error));
+  }
+  const auto lines = lines_of(letters.file());
+  CHECK(lines[0]["sqlstate"] == "23514");
+  CHECK(lines[0]["detail"] == "SQLSTATE 23514: violates");
+  CHECK_FALSE(lines[1].contains("sqlstate"));
+  CHECK_FALSE(lines[2].contains("sqlstate"));
+  CHECK(lines[3]["sqlstate"] == "22P02");
+  CHECK_FALSE(lines[4].contains("sqlstate"));
 }
 
 TEST_CASE("a rotation that fails half way costs no letters") {

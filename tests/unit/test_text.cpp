@@ -1,5 +1,7 @@
 #include "text.hpp"
 
+#include <limits>
+
 #include "support/catch.hpp"
 
 using namespace hbagent;  // NOLINT(google-build-using-namespace)
@@ -17,6 +19,45 @@ TEST_CASE("times are shown to the microsecond, also before the epoch") {
   CHECK(iso_time(0) == "1970-01-01T00:00:00.000000Z");
   CHECK(iso_time(1'795'341'600'123'456) == "2026-11-22T10:00:00.123456Z");
   CHECK(iso_time(-1) == "1969-12-31T23:59:59.999999Z");
+}
+
+TEST_CASE("base64 is read back to the byte, and nothing else is taken for it") {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) {
+    CHECK(from_base64(base64(bytes)) == bytes);
+    bytes += static_cast<char>(i * 37);
+  }
+  for (const char* wrong : {"Zg=", "Zg", "Z===", "Zh==", "Zg==Zg==", "Zm9v\n", "====", "Zm-v", "Z=9v"}) {
+    INFO(wrong);
+    CHECK_FALSE(from_base64(wrong));
+  }
+}
+
+TEST_CASE("every time is read back to the microsecond, and nothing else is taken for one") {
+  constexpr std::int64_t kYear = 31'556'952'000'000;
+  for (std::int64_t time : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1'795'341'600'123'456}, 2000 * kYear - 1,
+                            -1970 * kYear, -2500 * kYear, 8029 * kYear, 20'000 * kYear, -20'000 * kYear,
+                            std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()}) {
+    INFO(iso_time(time));
+    CHECK(parse_iso_time(iso_time(time)) == time);
+  }
+  for (std::int64_t day = -400; day < 400; ++day) {
+    const std::int64_t time = 1'709'164'800'000'000 + day * 86'399'999'999;  // around a 29th of February
+    CHECK(parse_iso_time(iso_time(time)) == time);
+  }
+  for (const char* wrong : {"", "2026-11-22", "2026-11-22T10:00:00Z", "2026-11-22T10:00:00.123456", "x", "999999999999",
+                            "2026-02-30T10:00:00.000000Z", "2026-13-01T10:00:00.000000Z",
+                            "2026-11-22T10:00:00.123456Zz", "999999-11-22T10:00:00.123456Z"}) {
+    INFO(wrong);
+    CHECK_FALSE(parse_iso_time(wrong));
+  }
+}
+
+TEST_CASE("a text is cut where a character ends") {
+  CHECK(beginning("a\xc3\xa4z", 2) == "a");
+  CHECK(beginning("a\xc3\xa4z", 3) == "a\xc3\xa4");
+  CHECK(beginning("abc", 3) == "abc");
+  CHECK(beginning("\x80\x80\x80", 1).empty());
 }
 
 TEST_CASE("the nearest word is the one that was meant, or none") {
