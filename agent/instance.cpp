@@ -268,6 +268,24 @@ std::int32_t Instance::write(const hb_reading* readings, std::uint32_t count, Ve
               [&](hb_error* text) { return functions_.write(self_, readings, count, verdicts.raw(), text); });
 }
 
+hb_decoder Instance::decoder() {
+  hb_decoder copy{};
+  if (functions_.extension == nullptr) return copy;
+  std::string error;
+  call("extension", error, [&](hb_error*) {
+    const auto* raw = static_cast<const hb_decoder*>(functions_.extension(self_, HB_DECODE_EXTENSION));
+    if (raw != nullptr) std::memcpy(&copy, raw, std::min<std::size_t>(raw->size, sizeof copy));
+    return HB_OK;
+  });
+  if (!error.empty()) logger_.error(component(), error);
+  return copy;
+}
+
+std::int32_t Instance::decode(const hb_decoder& decoder, const hb_decode_input& input, const hb_decode_output& output,
+                              std::string& error) {
+  return call("decode", error, [&](hb_error* text) { return decoder.decode(self_, &input, &output, text); });
+}
+
 void Instance::request_stop() {
   {
     const std::lock_guard lock(mutex_);

@@ -1,6 +1,7 @@
 // One configured plugin instance: its calls across the ABI, and the host it sees.
 #pragma once
 
+#include <hbagent/decode.h>
 #include <hbagent/plugin.h>
 
 #include <array>
@@ -85,6 +86,10 @@ class Instance {
   std::int32_t process(hb_reading* readings, std::uint32_t* count, std::uint32_t capacity, VerdictList& verdicts,
                        std::string& error);
   std::int32_t write(const hb_reading* readings, std::uint32_t count, VerdictList& verdicts, std::string& error);
+  // The plugin's hbagent.decode/1; its `decode` is null where it has none.
+  hb_decoder decoder();
+  std::int32_t decode(const hb_decoder& decoder, const hb_decode_input& input, const hb_decode_output& output,
+                      std::string& error);
 
   void request_stop();
   bool stopping() const;

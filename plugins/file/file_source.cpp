@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "decoders.hpp"
+#include "origin.hpp"
 
 namespace hb::file {
 namespace {
@@ -204,10 +205,13 @@ void FileSource::take(Input& input, const Line& line) {
 }
 
 void FileSource::report(const Input& input, const Line& line, const Problem& problem) {
-  const auto& [outcome, bytes] = problem;
-  const char* const reason = codec::text(outcome.reason);
-  if (codec::is_no_reading(outcome.reason)) return count_discard(reason);
-  host_.dead_letter({reason, outcome.detail, input.path() + ':' + std::to_string(line.number), bytes});
+  const char* const reason = codec::text(problem.outcome.reason);
+  if (codec::is_no_reading(problem.outcome.reason)) return count_discard(reason);
+  const std::string origin = Origin{input.path(), line.number, problem.element}.text();
+  DeadLetter letter{reason, problem.outcome.detail, origin, problem.bytes};
+  if (!problem.context_id.empty()) letter.key = problem.context_id;
+  if (line.too_long) letter.original_size = line.end - line.begin;
+  host_.dead_letter(letter);
 }
 
 // Moves the readings of the held line whose time has come to the batch. False: one is still to wait.

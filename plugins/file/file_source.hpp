@@ -33,8 +33,13 @@ class FileSource {
   // Stores the positions. The files stay open until the end of the instance: one that is rotated away during a backoff
   // could not be found again.
   void close();
+  // One line, or one element of a line, of the file that the topic or the origin names. A header is read from that
+  // file.
+  void decode(const DecodeInput& input, const DecodeOutput& output);
 
  private:
+  LineDecoder& decoder_for(const std::string& path);
+
   // ---- finding files
   void find_files();
   void look_for_files();
@@ -92,6 +97,10 @@ class FileSource {
   std::uint64_t token_ = 0;
   bool stopped_ = false;
   std::optional<Pacer::Clock::time_point> wake_;  // when the next reading is due
+
+  // Of the last decode.
+  std::string decode_path_;
+  std::unique_ptr<LineDecoder> decoder_;
 };
 
 }  // namespace hb::file

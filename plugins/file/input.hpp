@@ -77,6 +77,8 @@ class Input {
   bool waits() const { return !due_later.empty(); }
 
   LineDecoder& decoder() { return *decoder_; }
+  // The input is done with, and its decoder knows the header.
+  std::unique_ptr<LineDecoder> take_decoder() { return std::move(decoder_); }
   Pacer& pacer() { return pacer_; }
 
   // ---- the source's notes on this input

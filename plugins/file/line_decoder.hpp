@@ -4,8 +4,10 @@
 #include <hbagent/host.hpp>
 #include <hbcommon/reason.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,7 +21,10 @@ struct BadFile : std::runtime_error {
 // A part of a line that gave no reading.
 struct Problem {
   codec::Outcome outcome;
-  std::string_view bytes;  // that part; valid as long as the line
+  std::string_view bytes;           // that part; valid as long as the line
+  std::size_t readings_before = 0;  // how many readings of its line came before it
+  std::size_t element = 0;          // which one of the line's elements, from 1; 0: the line as a whole
+  std::string context_id = {};      // of an element: the customer that is named around it; empty: none
 };
 
 // Decodes the lines of one file. One thread at a time.
@@ -36,6 +41,12 @@ class LineDecoder {
   // one on at the earliest.
   virtual void decode(std::string_view line, std::int64_t received_us, std::vector<Reading>& readings,
                       std::vector<Problem>& problems) = 0;
+  // The bytes of a problem once more; those of an element with its context_id.
+  virtual void decode_element(std::string_view bytes, std::string_view context_id, std::int64_t received_us,
+                              std::vector<Reading>& readings, std::vector<Problem>& problems) {
+    static_cast<void>(context_id);
+    decode(bytes, received_us, readings, problems);
+  }
 };
 
 }  // namespace hb::file

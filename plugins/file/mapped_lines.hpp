@@ -19,11 +19,17 @@ class MappedLines final : public LineDecoder {
   void header(std::string_view line) override;
   void decode(std::string_view line, std::int64_t received_us, std::vector<Reading>& readings,
               std::vector<Problem>& problems) override;
+  void decode_element(std::string_view bytes, std::string_view context_id, std::int64_t received_us,
+                      std::vector<Reading>& readings, std::vector<Problem>& problems) override;
 
  private:
+  void sort(std::vector<Reading>& readings, std::vector<Problem>& problems) const;
+
   codec::Decoder decoder_;
   std::string fixed_id_;
   bool skip_first_;
+  bool elements_;      // a line may hold several readings
+  bool named_around_;  // and their customer stands around them
   std::vector<codec::Decoded> decoded_;
 };
 

@@ -83,6 +83,13 @@ std::vector<FoundFile> PathTemplate::find() const {
   return files;
 }
 
+std::optional<FoundFile> PathTemplate::at(const std::string& path) const {
+  if (!captures_) return FoundFile{path, {}};
+  std::string customer = captured(path);
+  if (customer.empty()) return std::nullopt;
+  return FoundFile{path, std::move(customer)};
+}
+
 std::string PathTemplate::obstacle() const {
   const mode_t mode = pattern_ || is_stdin() ? 0 : mode_of(text_);
   if (mode == 0 || is_readable(mode)) return {};

@@ -1,6 +1,7 @@
 // The `path` of a source: a path, a glob, or either with {customer_id} in it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ class PathTemplate {
   // The files that exist now, in order of name: for a pattern regular files, for a plain path whatever can be read as
   // one, such as a FIFO. Throws std::runtime_error when a folder cannot be read.
   std::vector<FoundFile> find() const;
+  // A file of that path, whether it exists or not; nullopt where the template cannot have found it.
+  std::optional<FoundFile> at(const std::string& path) const;
   // Why a plain path can never be read as it is now, and what to do; empty where it can be, and for a pattern.
   std::string obstacle() const;
   // Why find() found nothing.

@@ -125,7 +125,7 @@ TEST_CASE("JSON by pointers, several readings a line, each judged for itself") {
   REQUIRE(source.host.letters().size() == 2);
   CHECK(source.host.letters()[0].reason == "not_a_number");
   CHECK(source.host.letters()[0].payload == R"({"t":1700000002,"bpm":"x"})");
-  CHECK(source.host.letters()[0].origin == source.config.path + ":1");
+  CHECK(source.host.letters()[0].origin == source.config.path + ":1#3");
   CHECK(source.host.letters()[1].origin == source.config.path + ":3");
 }
 

@@ -87,7 +87,8 @@ bool Emitter::emit(DecodedBatch& batch) const {
                        detail,
                        std::string(rd_kafka_topic_name(message->rkt)) + '[' + std::to_string(message->partition) +
                            "]@" + std::to_string(message->offset),
-                       {static_cast<const char*>(message->payload), message->len}});
+                       {static_cast<const char*>(message->payload), message->len},
+                       {static_cast<const char*>(message->key), message->key_len}});
   }
   return host_.emit(batch.readings, batch.token);
 }

@@ -62,6 +62,11 @@ std::string_view view(const void* bytes, std::size_t size) {
   return {static_cast<const char*>(bytes), size};
 }
 
+codec::Outcome read_value(const KafkaSource::Config& config, std::string_view value, std::string_view key,
+                          Reading& reading) {
+  return codec::parse_reading(value, reading, config.key_as_customer_id ? key : std::string_view());
+}
+
 }  // namespace
 
 KafkaSource::KafkaSource(const Config& config, hb::Host host)
@@ -121,8 +126,8 @@ void KafkaSource::decode(Message record) {
   }
   Reading& reading = next_.readings.emplace_back();
   reading.received_us = receive_clock_.next();
-  const auto key = config_.key_as_customer_id ? view(record->key, record->key_len) : std::string_view();
-  const auto outcome = codec::parse_reading(view(record->payload, record->len), reading, key);
+  const auto outcome =
+      read_value(config_, view(record->payload, record->len), view(record->key, record->key_len), reading);
   if (outcome.ok()) return;
   next_.readings.pop_back();
   if (codec::is_no_reading(outcome.reason)) {
@@ -130,6 +135,15 @@ void KafkaSource::decode(Message record) {
   } else {
     next_.rejects.push_back({std::move(record), codec::text(outcome.reason), outcome.detail});
   }
+}
+
+void KafkaSource::decode(const hb::DecodeInput& input, const hb::DecodeOutput& output) {
+  Reading reading{};
+  reading.received_us = input.received_us;
+  const auto outcome = read_value(config_, input.payload, input.key, reading);
+  if (outcome.ok()) return output.reading(reading);
+  if (codec::is_no_reading(outcome.reason)) return output.discard(codec::text(outcome.reason), outcome.detail);
+  output.reject(codec::text(outcome.reason), outcome.detail, input.payload);
 }
 
 void KafkaSource::note_position(OffsetTracker::Id id, std::int64_t next) {

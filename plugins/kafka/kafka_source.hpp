@@ -52,6 +52,7 @@ class KafkaSource {
   void open();
   void run();
   void close();
+  void decode(const hb::DecodeInput& input, const hb::DecodeOutput& output);
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -108,6 +108,15 @@ void Decoder::decode(const Payload& payload, std::vector<Decoded>& out) {
   if (out.empty()) fail_whole(payload, {Reason::no_measurement, "no element"}, out);
 }
 
+void Decoder::decode_element(const Payload& payload, std::vector<Decoded>& out) {
+  out.clear();
+  if (payload.bytes.size() > max_payload_) {
+    return fail_whole(payload, {Reason::too_large, "larger than max_payload"}, out);
+  }
+  format_->decode_element(payload, out);
+  if (out.empty()) fail_whole(payload, {Reason::no_measurement, "no element"}, out);
+}
+
 bool Decoder::needs_header() const {
   return format_->needs_header();
 }

@@ -22,6 +22,7 @@ class Decoder::Format {
 
   // Appends to `out`. REQUIRES: the payload is not too large.
   virtual void decode(const Payload& payload, std::vector<Decoded>& out) = 0;
+  virtual void decode_element(const Payload& payload, std::vector<Decoded>& out) { decode(payload, out); }
   // What to say of a payload of which only `beginning` may be looked at. ok: nothing but that it is too large.
   virtual Outcome check_beginning(std::string_view) { return {}; }
   virtual bool needs_header() const { return false; }

@@ -68,6 +68,13 @@ void Decoder::JsonFormat::decode(const Payload& payload, std::vector<Decoded>& o
   out.back().element = payload.bytes;
 }
 
+void Decoder::JsonFormat::decode_element(const Payload& payload, std::vector<Decoded>& out) {
+  if (!each_) return decode(payload, out);
+  if (const Outcome parsed = document_.parse(payload.bytes); !parsed.ok()) return fail_whole(payload, parsed, out);
+  add(payload, std::nullopt, document_.root(), out);
+  out.back().element = payload.bytes;
+}
+
 Outcome Decoder::JsonFormat::check_beginning(std::string_view beginning) {
   const Outcome parsed = document_.parse(beginning);
   // A fault at the very end is that of the cut: within a number, a literal, an escape or a UTF-8 sequence.
@@ -98,7 +105,8 @@ void Decoder::JsonFormat::decode_each(const Payload& payload, JsonValue root, st
              out);
 }
 
-void Decoder::JsonFormat::add(const Payload& payload, JsonValue root, JsonValue element, std::vector<Decoded>& out) {
+void Decoder::JsonFormat::add(const Payload& payload, std::optional<JsonValue> root, JsonValue element,
+                              std::vector<Decoded>& out) {
   Decoded& decoded = add_element(payload, out);
   decoded.outcome = read(payload, root, element, decoded.reading);
   decoded.element = element.raw();
@@ -106,7 +114,8 @@ void Decoder::JsonFormat::add(const Payload& payload, JsonValue root, JsonValue 
 
 // The order of the checks decides which reason is given where several hold: is it sound, whose is it, is there a
 // measurement at all, is it one of ours, when was it, how much.
-Outcome Decoder::JsonFormat::read(const Payload& payload, JsonValue root, JsonValue element, Reading& reading) {
+Outcome Decoder::JsonFormat::read(const Payload& payload, std::optional<JsonValue> root, JsonValue element,
+                                  Reading& reading) {
   if (element.duplicate_keys() > 0) return {Reason::duplicate_key, "an object has a key twice"};
   if (const Outcome read = read_customer_id(payload, root, element, reading); !read.ok()) return read;
   const std::optional<JsonValue> heart_rate = find_heart_rate(element);
@@ -118,11 +127,12 @@ Outcome Decoder::JsonFormat::read(const Payload& payload, JsonValue root, JsonVa
   return read_heart_rate(*heart_rate, reading);
 }
 
-Outcome Decoder::JsonFormat::read_customer_id(const Payload& payload, JsonValue root, JsonValue element,
+Outcome Decoder::JsonFormat::read_customer_id(const Payload& payload, std::optional<JsonValue> root, JsonValue element,
                                               Reading& reading) {
   if (customer_from_ != CustomerFrom::field) return take_customer_id(payload.context_id, reading);
   if (constant_id_) return take_customer_id(*constant_id_, reading);
-  const std::optional<JsonValue> value = customer_id_->find(customer_id_at_root_ ? root : element);
+  if (customer_id_at_root_ && !root) return take_customer_id(payload.context_id, reading);
+  const std::optional<JsonValue> value = customer_id_->find(customer_id_at_root_ ? *root : element);
   if (!value || value->kind() == JsonKind::null) return {Reason::missing_customer_id, "customer_id points to nothing"};
   if (value->kind() == JsonKind::string) return take_customer_id(value->text(scratch_), reading);
   if (value->kind() == JsonKind::number && is_integer(value->raw())) return take_customer_id(value->raw(), reading);

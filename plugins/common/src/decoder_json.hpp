@@ -11,6 +11,7 @@ class Decoder::JsonFormat : public Decoder::Format {
  public:
   explicit JsonFormat(const Mapping& mapping);
   void decode(const Payload& payload, std::vector<Decoded>& out) override;
+  void decode_element(const Payload& payload, std::vector<Decoded>& out) override;
   Outcome check_beginning(std::string_view beginning) override;
 
  private:
@@ -19,15 +20,15 @@ class Decoder::JsonFormat : public Decoder::Format {
     std::optional<std::string> equals;
     std::optional<double> min;
   };
-  // One element, alone.
-  Outcome read(const Payload& payload, JsonValue root, JsonValue element, Reading& reading);
-  Outcome read_customer_id(const Payload& payload, JsonValue root, JsonValue element, Reading& reading);
+  // One element. No root: what was around it is not there.
+  Outcome read(const Payload& payload, std::optional<JsonValue> root, JsonValue element, Reading& reading);
+  Outcome read_customer_id(const Payload& payload, std::optional<JsonValue> root, JsonValue element, Reading& reading);
   Outcome read_time(const Payload& payload, JsonValue element, Reading& reading);
   Outcome read_heart_rate(JsonValue value, Reading& reading);
   Outcome check_guard(JsonValue element);
   std::optional<JsonValue> find_heart_rate(JsonValue element) const;
   void decode_each(const Payload& payload, JsonValue root, std::vector<Decoded>& out);
-  void add(const Payload& payload, JsonValue root, JsonValue element, std::vector<Decoded>& out);
+  void add(const Payload& payload, std::optional<JsonValue> root, JsonValue element, std::vector<Decoded>& out);
 
   CustomerFrom customer_from_;
   std::optional<std::string> constant_id_;

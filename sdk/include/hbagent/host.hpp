@@ -50,10 +50,12 @@ struct Failed : Error {
 
 // Input that cannot become a reading. The views last for the call.
 struct DeadLetter {
-  const char* reason;        // short and stable: "bad_json"
-  std::string detail;        // for a person
-  std::string origin;        // "topic[3]@1042", "file.csv:17"
-  std::string_view payload;  // the original bytes
+  const char* reason;               // short and stable: "bad_json"
+  std::string detail;               // for a person
+  std::string origin;               // "topic[3]@1042", "file.csv:17"
+  std::string_view payload;         // the original bytes
+  std::string_view key = {};        // of the record that held them, where decoding needs it; null: none
+  std::uint64_t original_size = 0;  // where payload is only the beginning: how much there was
 };
 
 // The agent as one instance sees it. A small value, valid until the instance is destroyed; every function may be
@@ -80,6 +82,9 @@ class Host {
     raw.origin = letter.origin.c_str();
     raw.payload = letter.payload.data();
     raw.payload_size = static_cast<std::uint32_t>(letter.payload.size());
+    raw.key = letter.key.data();
+    raw.key_size = letter.key.size();
+    raw.original_size = letter.original_size;
     if (host_.dead_letter(host_.context, &raw) != HB_OK) throw Retry("the dead letter could not be kept");
   }
   // Source: inputs that hold no reading at all, counted by reason.

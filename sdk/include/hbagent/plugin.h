@@ -128,6 +128,9 @@ typedef struct hb_dead_letter {
   const char *detail;  /* for a person; may be NULL */
   const char *origin;  /* where it came from: "topic[3]@1042", "file.csv:17"; may be NULL */
   const void *payload; /* the original bytes; any content */
+  const void *key;     /* of the record that held them, where decoding needs it; may be NULL */
+  uint64_t key_size;
+  uint64_t original_size; /* where payload is only the beginning: how much there was; else 0 */
 } hb_dead_letter;
 
 enum { HB_LOG_DEBUG = 0, HB_LOG_INFO = 1, HB_LOG_WARNING = 2, HB_LOG_ERROR = 3 };

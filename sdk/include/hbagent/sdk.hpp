@@ -4,7 +4,8 @@
 // Processor: Class(const Config&, hb::Host);  void process(hb::MutableBatch&);
 // Sink:      Class(const Config&, hb::Host);  void write(hb::Batch);            // returning means delivered
 // All have `struct Config` and `static constexpr auto options`; open() and close() are optional. Failures are thrown:
-// hb::Retry, hb::Reopen, hb::Failed. Every call on one instance comes from one thread.
+// hb::Retry, hb::Reopen, hb::Failed. A source may have decode(const hb::DecodeInput&, const hb::DecodeOutput&), too:
+// see <hbagent/decode.hpp>. Every call on one instance comes from one thread.
 //
 // One plugin in the library: HB_SINK_PLUGIN(CsvSink, "csv", "Appends readings to a CSV file.")
 // Several: HB_PLUGINS(hb::source<KafkaSource>("kafka", "..."), hb::sink<KafkaSink>("kafka", "..."))
@@ -12,6 +13,7 @@
 #define HBAGENT_SDK_HPP
 
 #include <hbagent/plugin.h>
+#include <hbagent/decode.hpp>
 #include <hbagent/host.hpp>
 #include <hbagent/options.hpp>
 #include <hbagent/receive_clock.hpp>
@@ -110,7 +112,18 @@ struct Adapter {
       }
       return HB_OK;
     });
+    if constexpr (Decodes<Plugin>) {
+      static constexpr hb_decoder kDecoder{sizeof(hb_decoder), decode};
+      if (found == nullptr && std::string_view(id) == HB_DECODE_EXTENSION) found = &kDecoder;
+    }
     return found;
+  }
+  static std::int32_t decode(void* self, const hb_decode_input* input, const hb_decode_output* output,
+                             hb_error* error) noexcept {
+    return guarded(error, [&] {
+      if constexpr (Decodes<Plugin>) static_cast<Plugin*>(self)->decode(DecodeInput(*input), DecodeOutput(*output));
+      return HB_OK;
+    });
   }
 };
 

@@ -18,7 +18,8 @@
 namespace hb::testing {
 
 struct RecordedLetter {
-  std::string reason, detail, origin, payload;
+  std::string reason, detail, origin, payload, key;
+  std::uint64_t original_size = 0;
 };
 
 // A host. All recorded state is guarded: read it through the functions. Outlives the plugin under test.
@@ -123,7 +124,8 @@ class TestHost {
     const std::lock_guard lock(mutex_);
     letters_.push_back({letter.reason, letter.detail == nullptr ? "" : letter.detail,
                         letter.origin == nullptr ? "" : letter.origin,
-                        std::string(static_cast<const char*>(letter.payload), letter.payload_size)});
+                        std::string(static_cast<const char*>(letter.payload), letter.payload_size),
+                        std::string(static_cast<const char*>(letter.key), letter.key_size), letter.original_size});
     return HB_OK;
   }
   std::uint32_t on_wait(std::uint32_t ms) {
@@ -199,6 +201,36 @@ class TestBatch {
   std::size_t count_;
   std::vector<RecordedVerdict> verdicts_;
   hb_verdicts raw_{};
+};
+
+// Runs a source's decode on one input and keeps what came of it.
+class TestDecode {
+ public:
+  struct Refusal {
+    std::int32_t verdict = 0;  // HB_VERDICT_REJECT or HB_VERDICT_DISCARD
+    std::string reason, detail, bytes;
+  };
+
+  template <class Source>
+  TestDecode(Source& source, const DecodeInput& input) {
+    hb_decode_output raw{};
+    raw.size = sizeof raw;
+    raw.context = this;
+    raw.reading = [](void* self, const hb_reading* reading) {
+      static_cast<TestDecode*>(self)->readings.push_back(*reading);
+    };
+    raw.refuse = [](void* self, std::int32_t verdict, const char* reason, const char* detail, const void* bytes,
+                    std::uint64_t size) {
+      static_cast<TestDecode*>(self)->refusals.push_back(
+          {verdict, reason, detail == nullptr ? "" : detail, std::string(static_cast<const char*>(bytes), size)});
+    };
+    source.decode(input, DecodeOutput(raw));
+  }
+  TestDecode(const TestDecode&) = delete;
+  TestDecode& operator=(const TestDecode&) = delete;
+
+  std::vector<Reading> readings;
+  std::vector<Refusal> refusals;
 };
 
 // A reading for tests. Throws std::invalid_argument for an id that does not fit.

@@ -52,6 +52,10 @@ class Decoder {
   // header and use_header was not called, the first line of each payload is the header.
   void decode(const Payload& payload, std::vector<Decoded>& out);
 
+  // One element of `each` alone, as decode handed it out; without `each`, the same as decode. What the mapping takes
+  // from around the elements is not there: `context_id` stands for a customer named there (scope = "root").
+  void decode_element(const Payload& payload, std::vector<Decoded>& out);
+
   // CSV: whether columns are mapped by their name in a header line.
   bool needs_header() const;
   // CSV: the header of all payloads to come, for files that are decoded line by line. bad_csv where a mapped column is

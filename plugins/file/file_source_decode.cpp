@@ -1,0 +1,75 @@
+// How the source `file` decodes a line that does not come from a file: a dead letter, or one that is tried out.
+#include "decoders.hpp"
+#include "file_source.hpp"
+#include "origin.hpp"
+
+namespace hb::file {
+namespace {
+
+// Takes the header from the file's first line.
+std::unique_ptr<LineDecoder> with_header(std::unique_ptr<LineDecoder> decoder, const std::string& path,
+                                         std::size_t max_line) {
+  if (!decoder->has_header()) return decoder;
+  const std::string what = "the header of " + path;
+  if (path == "-") throw Failed("the header came by standard input and is gone");
+  try {
+    Input input(path, {max_line, max_line, 0});
+    if (input.is_stream()) throw Failed(what + " came by a stream and is gone");
+    Mark behind_header;
+    behind_header.offset = 1;
+    input.begin(behind_header, std::move(decoder));
+    return input.take_decoder();
+  } catch (const BadFile& bad) {
+    throw Retry("cannot read " + what + ": " + bad.what());
+  }
+}
+
+}  // namespace
+
+LineDecoder& FileSource::decoder_for(const std::string& path) {
+  if (decoder_ != nullptr && decode_path_ == path) return *decoder_;
+  const auto file = template_.at(path);
+  if (!file) throw Failed(path + " is none of the files that path = \"" + template_.text() + "\" finds");
+  try {
+    decoder_ = with_header(make_decoder(config_, *file), path, config_.max_line.value);
+  } catch (const BadFile& bad) {
+    throw Failed(path + ": " + bad.what());
+  }
+  decode_path_ = path;
+  return *decoder_;
+}
+
+void FileSource::decode(const DecodeInput& input, const DecodeOutput& output) {
+  const auto origin = Origin::parse(input.origin);
+  if (input.topic.empty() && !origin && template_.is_pattern()) {
+    throw Failed("path finds many files: say which one the line is to be taken to come from");
+  }
+  LineDecoder& decoder = decoder_for(!input.topic.empty() ? std::string(input.topic)
+                                     : origin             ? origin->path
+                                                          : template_.text());
+  std::vector<Reading> readings;
+  std::vector<Problem> problems;
+  if (input.payload.size() > config_.max_line.value) {
+    problems.push_back({{codec::Reason::too_large, "the line is longer than max_line"}, input.payload});
+  } else if (origin && origin->element > 0) {
+    decoder.decode_element(input.payload, input.key, input.received_us, readings, problems);
+  } else {
+    decoder.decode(input.payload, input.received_us, readings, problems);
+  }
+  std::size_t told = 0;
+  const auto tell_readings = [&](std::size_t up_to) {
+    for (; told < up_to; ++told) output.reading(readings[told]);
+  };
+  for (const Problem& problem : problems) {
+    tell_readings(problem.readings_before);
+    const char* const reason = codec::text(problem.outcome.reason);
+    if (codec::is_no_reading(problem.outcome.reason)) {
+      output.discard(reason, problem.outcome.detail);
+    } else {
+      output.reject(reason, problem.outcome.detail, problem.bytes);
+    }
+  }
+  tell_readings(readings.size());
+}
+
+}  // namespace hb::file
