@@ -128,11 +128,20 @@ void DeadLetters::drop_predecessor() {
   predecessor_ = {};
 }
 
+// A source's bytes may hold readings without a time of their own: the letter's stands for it then.
+std::int64_t DeadLetters::next_time() {
+  constexpr std::int64_t kAdjustment = 1'000'000;
+  const std::int64_t now = wall_clock_us();
+  const bool corrected = now < last_time_us_ - kAdjustment;
+  last_time_us_ = corrected ? now : std::max(now, last_time_us_ + 1);
+  return last_time_us_;
+}
+
 bool DeadLetters::append(const DeadLetter& letter, std::string& error) {
   const std::lock_guard lock(mutex_);
   try {
     if (!fd_) open_file();
-    const std::string line = letter_line(letter, {next_id_, wall_clock_us()}, max_payload(), max_line());
+    const std::string line = letter_line(letter, {next_id_, next_time()}, max_payload(), max_line());
     if (current_.bytes > 0 && current_.bytes + line.size() > max_line()) rotate();
     // Files of an earlier run may have had a larger bound.
     if (predecessor_.bytes > 0 && predecessor_.bytes + current_.bytes + line.size() > max_bytes_) drop_predecessor();

@@ -81,6 +81,7 @@ class DeadLetters final : public DeadLetterBox {
   void drop_predecessor();
   void load_next_id();
   void store_next_id();
+  std::int64_t next_time();
   UniqueFd open_anew() const;
   static bool concerns(const Changes& changes, int fd, const std::filesystem::path& path);
   void copy_changed(const Changes& changes, int fd, const std::filesystem::path& path, const Content& before,
@@ -99,6 +100,7 @@ class DeadLetters final : public DeadLetterBox {
   UniqueFd fd_;
   Content current_, predecessor_;
   std::uint64_t next_id_ = 1;
+  std::int64_t last_time_us_ = 0;     // no two letters have the same time
   std::uint64_t stored_next_id_ = 0;  // what is on disk; letters below it may all be gone
   bool unsynced_ = false;
   bool sync_failed_ = false;

@@ -27,7 +27,8 @@ JournalSink journal_sink(const InstanceConfig& sink) {
 
 }  // namespace
 
-Pipeline::Pipeline(std::shared_ptr<const Config> config, Logger& logger) : logger_(logger), config_(std::move(config)) {
+Pipeline::Pipeline(std::shared_ptr<const Config> config, Logger& logger, Parts parts)
+    : logger_(logger), config_(std::move(config)) {
   const std::filesystem::path data_dir = config_->agent.data_dir;
   try {
     lock_.emplace(data_dir);
@@ -38,7 +39,8 @@ Pipeline::Pipeline(std::shared_ptr<const Config> config, Logger& logger) : logge
     dead_letters_ = std::make_unique<DeadLetters>(std::filesystem::absolute(data_dir / "dead-letters.jsonl"),
                                                   config_->agent.dead_letter_max_size.value);
     journal_ = make_journal(*config_, logger);
-    for (std::size_t i = 0; i < config_->sources.size(); ++i) sources_.push_back(make_source(config_, i));
+    const std::size_t sources = parts == Parts::all ? config_->sources.size() : 0;
+    for (std::size_t i = 0; i < sources; ++i) sources_.push_back(make_source(config_, i));
     for (std::size_t i = 0; i < config_->sinks.size(); ++i) sinks_.push_back(make_sink(config_, i));
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::no_space_on_device) {
@@ -286,6 +288,15 @@ std::uint64_t Pipeline::pending() const {
   std::uint64_t most = 0;
   for (const SinkTerms& sink : journal_->snapshot().sinks) most = std::max(most, sink.pending);
   return most;
+}
+
+ReplaySite Pipeline::replay_site() {
+  const std::lock_guard lock(slots_mutex_);
+  return {*journal_, *dead_letters_, logger_, config_, [this](const std::string& name) {
+            const auto found = std::find_if(sinks_.begin(), sinks_.end(),
+                                            [&](const auto& sink) { return sink->instance().config().name() == name; });
+            return found == sinks_.end() ? nullptr : found->runner.get();
+          }};
 }
 
 bool Pipeline::keeps_pending() const {

@@ -15,6 +15,7 @@
 #include "journal/journal.hpp"
 #include "log.hpp"
 #include "phase.hpp"
+#include "replay_lane.hpp"
 #include "sink_runner.hpp"
 #include "source_runner.hpp"
 
@@ -24,7 +25,8 @@ class Pipeline {
  public:
   // Takes hold of data_dir: creates it, locks it against a second agent, opens the dead letters. Throws
   // std::runtime_error that says what to do.
-  Pipeline(std::shared_ptr<const Config> config, Logger& logger);
+  enum class Parts { all, sinks };  // sinks: nothing comes in but by replay_site
+  Pipeline(std::shared_ptr<const Config> config, Logger& logger, Parts parts = Parts::all);
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
@@ -81,6 +83,8 @@ class Pipeline {
   std::uint64_t pending() const;
   // Whether what is pending at a stop is delivered after the next start.
   bool keeps_pending() const;
+  // For a replay, which must end before the next reload, and before the stop.
+  ReplaySite replay_site();
 
   static constexpr double kStalledSeconds = 30;  // pending without a commit: data does not move
 

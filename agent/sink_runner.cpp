@@ -26,6 +26,9 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
 SinkRunner::SinkRunner(const InstanceConfig& config, const Surroundings& surroundings)
     : around_(surroundings),
       instance_(HB_SINK, config, surroundings.logger, surroundings.state_dir / ("sink-" + config.name()), nullptr),
+      redelivery_([this] {
+        if (index()) around_.journal.nudge(index_);  // else it looks before it begins to wait
+      }),
       retry_log_(surroundings.logger, instance_.component()) {
   std::filesystem::create_directories(surroundings.state_dir / ("sink-" + config.name()));
 }
@@ -85,6 +88,7 @@ void SinkRunner::thread_main() {
   around_.board.wait([this] { return go_; });
   set_phase(Phase::running);
   work();
+  redelivery_.close("it has stopped");
   instance_.destroy();
   set_phase(Phase::ended);
 }
@@ -95,6 +99,7 @@ void SinkRunner::work() {
   if (!open_with_backoff()) return;
   if (config.keys.backlog == InstanceKeys::Backlog::live_first) around_.journal.newest_first(index_);
   while (!instance_.stopping()) {
+    if (!redeliver()) return;
     std::uint64_t available = around_.journal.wait(index_, 1, Clock::time_point::max());
     if (available < config.batch_size && !draining_) {
       available = around_.journal.wait(index_, config.batch_size, Clock::now() + config.keys.batch_timeout);
@@ -121,6 +126,28 @@ void SinkRunner::work() {
     last_progress_ = Clock::now();
     if (newest_us != 0) progress_.last_delay_seconds = static_cast<double>(wall_clock_us() - newest_us) / 1e6;
   }
+}
+
+bool SinkRunner::redeliver() {
+  const auto readings = redelivery_.take();
+  if (!readings) return true;
+  const auto count = static_cast<std::uint32_t>(readings->size());
+  Redelivery::Answer answer;
+  answer.status = instance_.write(readings->data(), count, verdicts_, answer.error);
+  if (answer.status == HB_OK) {
+    answer.verdicts = verdicts_.take(count, {HB_VERDICT_REJECT, HB_VERDICT_RETRY, HB_VERDICT_DUPLICATE}, answer.error);
+    if (!answer.error.empty()) answer.status = HB_FAILED;
+  }
+  const std::int32_t status = answer.status;
+  const std::string error = answer.error;
+  redelivery_.answer(std::move(answer));
+  if (status == HB_FAILED || status == HB_END) {
+    fail(error);
+    return false;
+  }
+  if (status != HB_REOPEN) return true;
+  instance_.close();
+  return open_with_backoff();
 }
 
 bool SinkRunner::read(JournalBatch& batch) {

@@ -12,6 +12,7 @@
 #include "instance.hpp"
 #include "journal/journal.hpp"
 #include "phase.hpp"
+#include "redelivery.hpp"
 #include "retry_log.hpp"
 
 namespace hbagent {
@@ -50,6 +51,7 @@ class SinkRunner {
   }
   Instance& instance() { return instance_; }
   const Instance& instance() const { return instance_; }
+  Redelivery& redelivery() { return redelivery_; }
   struct Progress {
     std::uint64_t writes = 0;
     double write_seconds = 0;           // spent in write
@@ -62,6 +64,8 @@ class SinkRunner {
   void thread_main();
   void work();
   bool read(JournalBatch& batch);  // false: stopping
+  // Writes what a replay asks to try again; false: stopping or failed.
+  bool redeliver();
   // Opens with backoff; false: stopping or failed.
   bool open_with_backoff();
   // Writes until every reading of the batch has its answer; false: stopping or failed, nothing may be committed.
@@ -79,6 +83,7 @@ class SinkRunner {
   Surroundings around_;
   Instance instance_;
   VerdictList verdicts_;
+  Redelivery redelivery_;
   RetryLog retry_log_;
   std::thread thread_;
 

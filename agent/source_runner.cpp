@@ -239,12 +239,14 @@ std::int32_t SourceRunner::dead_letter(const hb_dead_letter& letter) {
   std::string error;
   const std::string_view payload(static_cast<const char*>(letter.payload),
                                  letter.payload == nullptr ? 0 : letter.payload_size);
-  const DeadLetter record{instance_.config().name(),
-                          instance_.component(),
-                          reason,
-                          letter.detail == nullptr ? "" : letter.detail,
-                          letter.origin == nullptr ? "" : letter.origin,
-                          payload};
+  DeadLetter record{instance_.config().name(),
+                    instance_.component(),
+                    reason,
+                    letter.detail == nullptr ? "" : letter.detail,
+                    letter.origin == nullptr ? "" : letter.origin,
+                    payload};
+  if (letter.key != nullptr) record.key = {static_cast<const char*>(letter.key), letter.key_size};
+  record.original_size = letter.original_size;
   if (!around_.dead_letters.append(record, error)) {
     around_.logger.error(instance_.component(), error);
     return HB_RETRY;

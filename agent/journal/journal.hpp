@@ -44,7 +44,8 @@ class Journal {
   using Clock = std::chrono::steady_clock;
   virtual ~Journal() = default;
 
-  // A source of this name begins; its account goes on where one of the same name ended. At any time.
+  // A source of this name begins; its account goes on where one of the same name ended. Where there is one of that name
+  // now, this is another way in for the same source: with tokens of its own, on that one's account. At any time.
   virtual std::size_t add_source(const std::string& name) = 0;
   // A source has ended: stop_source and release_source came before. Its account stays.
   virtual void remove_source(std::size_t source) = 0;
@@ -83,6 +84,10 @@ class Journal {
   virtual void newest_first(std::size_t sink) = 0;
   // Ends present and future waits of this sink at once.
   virtual void interrupt(std::size_t sink) = 0;
+  // Ends one wait of this sink: that under way, or else the next.
+  virtual void nudge(std::size_t sink) = 0;
+  // Waits until every sink is done with all that has been appended so far; false: the deadline came first.
+  virtual bool wait_done(Clock::time_point deadline) = 0;
 
   virtual std::string source_name(std::uint32_t source) const = 0;  // of a JournalBatch::Run
 

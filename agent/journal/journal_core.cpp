@@ -18,7 +18,15 @@ std::size_t JournalCore::add_source(const std::string& name) {
 
 void JournalCore::remove_source(std::size_t index) {
   const std::lock_guard lock(mutex_);
-  source(index).removed = true;
+  Source& ended = source(index);
+  ended.removed = true;
+  if (Source* const account = account_of(ended)) account->terms += std::exchange(ended.terms, {});
+}
+
+JournalCore::Source* JournalCore::account_of(const Source& source) const {
+  const auto found = std::find_if(sources_.begin(), sources_.end(),
+                                  [&](const auto& each) { return !each->removed && each->name == source.name; });
+  return found == sources_.end() ? nullptr : found->get();
 }
 
 std::size_t JournalCore::add_sink(const JournalSink& spec) {
@@ -46,6 +54,7 @@ void JournalCore::remove_sink(std::size_t index, bool) {
     cursors_moved();
   }
   has_room_.notify_all();
+  more_done_.notify_all();
 }
 
 void JournalCore::account(std::size_t index, const SourceTerms& terms) {
@@ -99,10 +108,11 @@ std::uint64_t JournalCore::wait(std::size_t index, std::uint64_t wanted, Clock::
   waiting.wake_at = waiting.cursor.live() + std::min(wanted, enough_);
   waiting.wake.wait_until(lock, deadline, [&] {
     const std::uint64_t end = appended_for(waiting);
-    return waiting.interrupted || end >= waiting.wake_at || waiting.cursor.has_backlog() ||
+    return waiting.interrupted || waiting.nudged || end >= waiting.wake_at || waiting.cursor.has_backlog() ||
            (blocked_appenders_ > 0 && end > waiting.cursor.live());
   });
   waiting.wake_at = ~std::uint64_t{0};
+  waiting.nudged = false;
   return waiting.cursor.available(appended_for(waiting));
 }
 
@@ -115,6 +125,7 @@ void JournalCore::commit(std::size_t index, const SinkTerms& terms) {
     cursors_moved();
   }
   has_room_.notify_all();
+  more_done_.notify_all();
 }
 
 void JournalCore::newest_first(std::size_t index) {
@@ -126,6 +137,19 @@ void JournalCore::interrupt(std::size_t index) {
   const std::lock_guard lock(mutex_);
   sink(index).interrupted = true;
   sink(index).wake.notify_all();
+}
+
+void JournalCore::nudge(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  sink(index).nudged = true;
+  sink(index).wake.notify_all();
+}
+
+bool JournalCore::wait_done(Clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t end = appended_;
+  // Not what is kept for sinks that the configuration does not have.
+  return more_done_.wait_until(lock, deadline, [&] { return JournalCore::done_by_all() >= end; });
 }
 
 std::uint64_t JournalCore::done_by_all() const {
@@ -140,6 +164,12 @@ Journal::Snapshot JournalCore::snapshot() const {
   const std::lock_guard lock(mutex_);
   Snapshot view;
   for (const auto& source : sources_) view.sources.push_back(source->terms);
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i]->removed || account_of(*sources_[i]) == sources_[i].get()) continue;
+    const auto account = std::find_if(sources_.begin(), sources_.end(),
+                                      [&](const auto& each) { return each.get() == account_of(*sources_[i]); });
+    view.sources[static_cast<std::size_t>(account - sources_.begin())] += std::exchange(view.sources[i], {});
+  }
   for (const auto& sink : sinks_) {
     view.sinks.push_back(sink->terms);
     if (sink->removed) continue;

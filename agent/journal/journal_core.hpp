@@ -27,6 +27,8 @@ class JournalCore : public Journal {
   void commit(std::size_t sink, const SinkTerms& terms) override;
   void newest_first(std::size_t sink) override;
   void interrupt(std::size_t sink) override;
+  void nudge(std::size_t sink) override;
+  bool wait_done(Clock::time_point deadline) override;
   Snapshot snapshot() const override;
 
  protected:
@@ -47,6 +49,7 @@ class JournalCore : public Journal {
     std::uint64_t closed_at = ~std::uint64_t{0};  // nothing from here on is for it
     std::uint64_t wake_at = ~std::uint64_t{0};
     bool interrupted = false;
+    bool nudged = false;
     bool removed = false;
     std::condition_variable wake;
   };
@@ -80,7 +83,10 @@ class JournalCore : public Journal {
   std::uint64_t enough_ = ~std::uint64_t{0};
 
  private:
-  std::condition_variable more_acked_;
+  // The first source of that name that has not ended; nullptr: none.
+  Source* account_of(const Source& source) const;
+
+  std::condition_variable more_acked_, more_done_;
 };
 
 template <class Room>
