@@ -83,7 +83,7 @@ retry_max = "1s"
         assert 0 < accepted <= numbered <= accepted + NUMBERED_BATCH, f"{accepted} accepted, {numbered} stored"
         expected |= readings.as_dict(readings.numbered("n", number) for number in range(numbered))
         generated = _rows(database, "cust_")
-        safe = _position(publisher)
+        safe = generator_position(publisher)
         assert generated >= safe, f"the generator was told that {safe} are safe, {generated} are stored"
         expected |= readings.generated(self._agent, f"{GENERATOR}\ncount = {generated}")
         return readings.outcome(database, expected)
@@ -97,7 +97,8 @@ def _accepted(agent):
     return int((agent.data_folder / "state/source-numbered/accepted").read_text())
 
 
-def _position(agent):
+def generator_position(agent):
+    """How many readings the generator has been told are safe."""
     text = (agent.data_folder / "state/source-generator/position").read_text()
     first, next_one = (int(re.search(rf"^{key} (\d+)$", text, re.MULTILINE).group(1)) for key in ("first", "next"))
     return next_one - first
