@@ -4,6 +4,7 @@
 #include <array>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "decoders.hpp"
 #include "origin.hpp"
@@ -188,7 +189,7 @@ void FileSource::take(Input& input, const Line& line) {
       input.decoder().decode(line.text, receive_clock_.next(), readings, problems_);
       if (readings.size() > before) receive_clock_.used_up_to(readings.back().received_us);
     }
-    for (const Problem& problem : problems_) report(input, line, problem);
+    report_all(input, line);
   } catch (...) {
     readings.resize(before);
     input.unread(line);
@@ -202,6 +203,13 @@ void FileSource::take(Input& input, const Line& line) {
   }
   input.took(line);
   touch(input);
+}
+
+// After a dead letter that could not be kept the line is decoded again: what was reported of it is passed over.
+void FileSource::report_all(Input& input, const Line& line) {
+  if (std::exchange(input.reported_end, line.end) != line.end) input.reported = 0;
+  for (; input.reported < problems_.size(); ++input.reported) report(input, line, problems_[input.reported]);
+  input.reported = 0;
 }
 
 void FileSource::report(const Input& input, const Line& line, const Problem& problem) {

@@ -60,6 +60,7 @@ class FileSource {
   bool take_rest(Input& input);
   bool take_lines(Input& input);
   void take(Input& input, const Line& line);
+  void report_all(Input& input, const Line& line);
   void report(const Input& input, const Line& line, const Problem& problem);
   bool release_due(Input& input);
   bool finished(Input& input);

@@ -86,7 +86,9 @@ class Input {
   std::vector<Reading> due_later;  // decoded, not yet due; all of the line `held`
   std::size_t due_next = 0;
   Line held;
-  bool touched = false;  // taken lines since the last emit
+  std::size_t reported = 0;        // problems of the line that could not be taken whole, and is next
+  std::uint64_t reported_end = 0;  // where that line ended: the last one may go on by then
+  bool touched = false;            // taken lines since the last emit
   bool at_end = false;
   std::optional<Pacer::Clock::time_point> orphaned_at;  // moved away or deleted; or grown since then
 

@@ -218,6 +218,67 @@ TEST_CASE("a dead letter that cannot be kept holds its line back, and what came 
   CHECK(host.letters()[0].origin == (folder / "a.jsonl") + ":6");
 }
 
+TEST_CASE("of a line with several bad parts each is reported once, also where its dead letter had to wait") {
+  const Folder folder;
+  std::string line =
+      R"([{"id":"a","hr":50},{"id":"a","hr":0},{"id":"a","hr":"x"},{"id":"a","hr":51},{"id":"a","hr":"y"},)"
+      R"({"id":"a","hr":0},{"id":"a","hr":"z"}])";
+  SECTION("a whole line") {
+    line += '\n';
+  }
+  SECTION("a last line without an end") {}
+  write_file(folder / "a.jsonl", line);
+  auto config = config_for(folder / "a.jsonl");
+  config.each = "";
+  config.customer_id.pointer = "/id";
+  config.heart_rate.pointer = "/hr";
+  config.time.from = hb::codec::TimeFrom::receive;
+  TestHost host("test", folder.state());
+  FileSource source(config, host.host());
+  for (const std::size_t kept : {1, 1, 2, 0}) {
+    host.most_dead_letters = kept;
+    source.open();
+    CHECK_THROWS_AS(source.run(), hb::Retry);
+    source.close();
+    CHECK(host.readings().empty());
+  }
+  host.most_dead_letters = 9;
+  source.open();
+  source.run();
+  source.close();
+  REQUIRE(host.readings().size() == 2);
+  CHECK(host.readings()[1].heart_rate == 51);
+  std::vector<std::string> letters;
+  for (const auto& letter : host.letters()) letters.push_back(letter.payload.substr(16, 1));
+  CHECK(letters == std::vector<std::string>{"x", "y", "z"});
+  CHECK(host.discarded() == std::map<std::string, std::uint64_t>{{"zero_bpm", 2}});
+}
+
+TEST_CASE("what was reported of a last line says nothing of the longer line that it turns into") {
+  const Folder folder;
+  const std::string line = R"([{"hr":"x"},{"hr":"y"}])";
+  write_file(folder / "a.jsonl", line);
+  auto config = config_for(folder / "a.jsonl");
+  config.each = "";
+  config.customer_id.constant = "a";
+  config.heart_rate.pointer = "/hr";
+  config.time.from = hb::codec::TimeFrom::receive;
+  TestHost host("test", folder.state());
+  FileSource source(config, host.host());
+  host.most_dead_letters = 1;
+  source.open();
+  CHECK_THROWS_AS(source.run(), hb::Retry);
+  source.close();
+  append_file(folder / "a.jsonl", "]\n");
+  host.most_dead_letters = 9;
+  source.open();
+  source.run();
+  source.close();
+  REQUIRE(host.letters().size() == 2);
+  CHECK(host.letters()[0].payload == R"({"hr":"x"})");
+  CHECK(host.letters()[1].payload == line + "]");
+}
+
 TEST_CASE("a bad last line without an end waits as long as its dead letter cannot be kept") {
   const Folder folder;
   write_file(folder / "a.jsonl", json_rows(0, 5) + "{");

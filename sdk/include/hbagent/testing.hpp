@@ -86,6 +86,7 @@ class TestHost {
   // Keep only counts, for benchmarks.
   bool keep_readings = true;
   bool refuse_dead_letters = false;
+  std::size_t most_dead_letters = SIZE_MAX;  // beyond these they are refused
 
   // ---- what the plugin did [any thread]
   std::vector<Reading> readings() const { return locked(readings_); }
@@ -122,6 +123,7 @@ class TestHost {
   std::int32_t on_dead_letter(const hb_dead_letter& letter) {
     if (refuse_dead_letters) return HB_RETRY;
     const std::lock_guard lock(mutex_);
+    if (letters_.size() >= most_dead_letters) return HB_RETRY;
     letters_.push_back({letter.reason, letter.detail == nullptr ? "" : letter.detail,
                         letter.origin == nullptr ? "" : letter.origin,
                         std::string(static_cast<const char*>(letter.payload), letter.payload_size),
