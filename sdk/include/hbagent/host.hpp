@@ -91,9 +91,11 @@ class Host {
   void discard(const char* reason, std::uint64_t count = 1) const { host_.discard(host_.context, reason, count); }
 
   bool stopping() const { return host_.stopping(host_.context) != 0; }
-  // Sleeps unless stopping; returns stopping().
+  // Sleeps unless stopping, at most 49 days, and not at all for a time that is past; returns stopping().
   bool wait(std::chrono::milliseconds time) const {
-    return host_.wait(host_.context, static_cast<std::uint32_t>(time.count())) != 0;
+    constexpr std::int64_t kLongest = UINT32_MAX;
+    const auto milliseconds = std::clamp<std::int64_t>(time.count(), 0, kLongest);
+    return host_.wait(host_.context, static_cast<std::uint32_t>(milliseconds)) != 0;
   }
   // Microseconds since the Unix epoch, UTC.
   std::int64_t now_us() const { return host_.now_us(host_.context); }
