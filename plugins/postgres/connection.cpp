@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace postgres {
 namespace {
@@ -18,8 +19,12 @@ std::string field(const PGresult* result, int code) {
 
 }  // namespace
 
-Connection::Connection(const Settings& settings, hb::Host host, Silence* silence)
-    : settings_(settings), host_(host), silence_(silence), limit_(settings.patience()) {
+Connection::Connection(const Settings& settings, hb::Host host, Silence* silence, Bounds bounds)
+    : settings_(settings),
+      host_(host),
+      silence_(silence),
+      limit_(bounds.limit.value_or(settings.patience())),
+      stop_(std::move(bounds.stop)) {
   connect();
   run(settings_.session_sql());
 }
@@ -59,12 +64,12 @@ void Connection::connect() {
 void Connection::wait(short events, Step& step) {
   while (true) {
     const auto now = Clock::now();
-    if (!step.stopping_seen && host_.stopping()) {
+    if (!step.stopping_seen && (host_.stopping() || stop_.stop_requested())) {
       step.stopping_seen = true;
       step.deadline = std::min(step.deadline, now + kStoppingGrace);
     }
     if (now >= step.deadline) {
-      lost(step.stopping_seen ? "given up because the agent is stopping"
+      lost(step.stopping_seen ? "given up because the sink is closing"
                               : "no answer within " + std::to_string(limit_.count()) + " ms");
     }
     step.waiting.still_waiting(now);

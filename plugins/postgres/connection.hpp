@@ -12,7 +12,9 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +44,12 @@ class Parameters {
   std::vector<int> formats_;
 };
 
+// What ends a step of a connection beside the agent's own stop.
+struct Bounds {
+  std::optional<std::chrono::milliseconds> limit{};  // default: Settings::patience
+  std::stop_token stop{};
+};
+
 // Every function throws ServerError. After one without SQLSTATE the connection is of no more use.
 class Connection {
  public:
@@ -49,7 +57,7 @@ class Connection {
   static constexpr std::chrono::milliseconds kStoppingGrace{1000};
 
   // Connects and sets the session up. `silence` learns of waits that are long; it outlives the connection.
-  Connection(const Settings& settings, hb::Host host, Silence* silence = nullptr);
+  Connection(const Settings& settings, hb::Host host, Silence* silence = nullptr, Bounds bounds = {});
 
   // Runs one or more statements without parameters; the result is the last one's.
   Result run(const std::string& sql);
@@ -93,6 +101,7 @@ class Connection {
   hb::Host host_;
   Silence* const silence_;
   std::chrono::milliseconds limit_;
+  std::stop_token stop_;
   bool broken_ = false;
   std::unique_ptr<PGconn, Close> connection_;
 };

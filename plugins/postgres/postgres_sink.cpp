@@ -16,6 +16,8 @@ constexpr std::size_t kWatermarkCapacity = 200'000;
 constexpr std::size_t kPendingCustomers = 50'000;
 constexpr std::chrono::seconds kUpkeepInterval{60};
 constexpr std::chrono::minutes kCatchUpLimit{10};
+// When the sink opens readings wait already.
+constexpr std::chrono::milliseconds kCatchUpAtOnce{2000};
 
 bool valid_customer_id(const hb::Reading& reading) {
   const auto length = strnlen(reading.customer_id, sizeof reading.customer_id);
@@ -199,7 +201,7 @@ void PostgresSink::store(hb::Batch batch, std::vector<Verdict>& verdicts) {
 
 void PostgresSink::catch_up_soon() {
   try {
-    upkeep_.catch_up_for_dead_writers(config_.timeout);
+    upkeep_.catch_up_for_dead_writers(std::min(config_.timeout, kCatchUpAtOnce));
   } catch (const ServerError& error) {
     // The writers would meet the same: a missing privilege, say.
     if (error.remedy() == Remedy::Configuration) throw;
@@ -214,12 +216,13 @@ void PostgresSink::keep_up(const std::stop_token& stop) {
   std::unique_lock lock(keeper_mutex_);
   while (!stop.stop_requested()) {
     try {
-      upkeep_.cover_ahead();
-      upkeep_.drop_expired();
-      upkeep_.catch_up_for_dead_writers(kCatchUpLimit);
+      upkeep_.cover_ahead(stop);
+      upkeep_.drop_expired(stop);
+      upkeep_.catch_up_for_dead_writers(kCatchUpLimit, stop);
       failing = false;
     } catch (const std::exception& error) {
-      if (!failing) host_.warn(name() + ": upkeep failed, and is tried again every minute: " + error.what());
+      if (!failing && !stop.stop_requested())
+        host_.warn(name() + ": upkeep failed, and is tried again every minute: " + error.what());
       failing = true;
     }
     keeper_wake_.wait_for(lock, stop, interval, [] { return false; });

@@ -36,7 +36,7 @@ class PostgresSink {
   void check(hb::Batch batch, std::vector<Verdict>& verdicts);
   void cover(hb::Batch batch, std::vector<Verdict>& verdicts);
   void store(hb::Batch batch, std::vector<Verdict>& verdicts);
-  // As far as it takes no longer than a write may.
+  // As far as it can be done while readings wait; the keeper does the rest.
   void catch_up_soon();
   void keep_up(const std::stop_token& stop);
   void show_gauges();

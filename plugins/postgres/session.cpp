@@ -5,37 +5,68 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace postgres {
 namespace {
 
-// Shuts a socket down when time is over: libpqxx waits inside libpq without a limit, and this wakes it with an error.
+// Ends what a session waits for when time is over or nobody wants it any more: libpqxx waits inside libpq without a
+// limit.
 class Watchdog {
  public:
-  Watchdog(int socket, hb::Host host, std::chrono::milliseconds limit)
-      : thread_([=, this](const std::stop_token& stop) { watch(stop, socket, host, limit); }) {}
+  Watchdog(const pqxx::connection& connection, const Settings& settings, hb::Host host, std::chrono::milliseconds limit,
+           std::stop_token unwanted)
+      : socket_(connection.sock()),
+        backend_(connection.backendpid()),
+        settings_(settings),
+        host_(host),
+        unwanted_(std::move(unwanted)),
+        deadline_(Clock::now() + limit),
+        thread_([this](const std::stop_token& over) { watch(over); }) {}
 
  private:
-  void watch(const std::stop_token& stop, int socket, hb::Host host, std::chrono::milliseconds limit) {
-    auto deadline = std::chrono::steady_clock::now() + limit;
-    bool stopping_seen = false;
+  using Clock = std::chrono::steady_clock;
+
+  void watch(const std::stop_token& over) {
+    bool cancelled = false;
     std::unique_lock lock(mutex_);
-    while (!stop.stop_requested()) {
-      const auto now = std::chrono::steady_clock::now();
-      if (!stopping_seen && host.stopping()) {
-        stopping_seen = true;
-        deadline = std::min(deadline, now + Connection::kStoppingGrace);
+    while (!over.stop_requested()) {
+      if (!cancelled && (host_.stopping() || unwanted_.stop_requested())) {
+        deadline_ = std::min(deadline_, Clock::now() + Connection::kStoppingGrace);
+        cancel();
+        cancelled = true;
       }
-      if (now >= deadline) {
-        shutdown(socket, SHUT_RDWR);
+      const auto now = Clock::now();
+      if (now >= deadline_) {
+        shutdown(socket_, SHUT_RDWR);  // wakes libpq with an error
         return;
       }
-      wake_.wait_until(lock, stop, std::min(deadline, now + std::chrono::milliseconds(100)), [] { return false; });
+      wake_.wait_until(lock, over, std::min(deadline_, now + kSlice), [] { return false; });
     }
   }
+
+  // Without it the server would go on, and hold its locks, as long as the statement takes: it does not look whether
+  // anybody waits. Over a session of its own, since libpq's PQcancel waits without a limit.
+  void cancel() {
+    try {
+      Connection(settings_, host_, nullptr, {.limit = Connection::kStoppingGrace})
+          .run("SELECT pg_cancel_backend(" + std::to_string(backend_) + ")");
+    } catch (const ServerError& error) {
+      host_.debug(std::string("a statement that is not wanted any more could not be cancelled: ") + error.what());
+    }
+  }
+
+  static constexpr std::chrono::milliseconds kSlice{100};
+  const int socket_;
+  const int backend_;
+  const Settings& settings_;
+  hb::Host host_;
+  const std::stop_token unwanted_;
+  Clock::time_point deadline_;  // the thread's
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::jthread thread_;  // last: it ends before what it uses
@@ -75,9 +106,11 @@ std::string sqlstate_of(const std::exception& error) {
 }
 
 void run_transaction(const Settings& settings, hb::Host host, std::chrono::milliseconds limit,
-                     const std::function<void(pqxx::work&)>& body) {
+                     const std::function<void(pqxx::work&)>& body, const std::stop_token& stop) {
+  // libpqxx cannot be called back while it connects. A server that answers this will answer it as well.
+  if (stop.stop_possible()) const Connection probe(settings, host, nullptr, {.stop = stop});
   pqxx::connection connection(settings.connection_string());
-  const Watchdog watchdog(connection.sock(), host, limit + settings.patience() - settings.timeout);
+  const Watchdog watchdog(connection, settings, host, limit + settings.patience() - settings.timeout, stop);
   pqxx::work transaction(connection);
   transaction.exec(settings.session_sql());
   transaction.exec("SET LOCAL statement_timeout = " + std::to_string(limit.count()));
@@ -90,10 +123,10 @@ void run_transaction(const Settings& settings, hb::Host host, std::chrono::milli
 }  // namespace
 
 void in_transaction(const Settings& settings, hb::Host host, std::chrono::milliseconds limit,
-                    const std::function<void(pqxx::work&)>& body, Silence* silence) {
+                    const std::function<void(pqxx::work&)>& body, Silence* silence, const std::stop_token& stop) {
   Silence::Watch watch(silence);
   try {
-    run_transaction(settings, host, limit, body);
+    run_transaction(settings, host, limit, body, stop);
     watch.heard();
   } catch (const ServerError&) {
     throw;

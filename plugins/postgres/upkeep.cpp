@@ -5,6 +5,7 @@
 #include "sqlstate.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace postgres {
@@ -82,6 +83,25 @@ void show_latest_between(pqxx::work& transaction, const std::string& low, const 
       "SET heart_rate = excluded.heart_rate, time = excluded.time WHERE excluded.time > shown.time");
 }
 
+// Of several pieces of work that do not depend on each other: one that fails holds none of the others up.
+class FirstFailure {
+ public:
+  template <class Work>
+  void keep(const Work& work) {
+    try {
+      work();
+    } catch (const ServerError&) {
+      if (!first_) first_ = std::current_exception();
+    }
+  }
+  void rethrow() const {
+    if (first_) std::rethrow_exception(first_);
+  }
+
+ private:
+  std::exception_ptr first_;
+};
+
 }  // namespace
 
 std::shared_ptr<const Coverage> Upkeep::coverage() const {
@@ -102,13 +122,13 @@ void Upkeep::refresh(Silence* silence) {
 std::shared_ptr<const Coverage> Upkeep::cover(std::span<const std::int64_t> times, Silence* silence) {
   refresh(silence);
   if (config_.manage_schema) {
-    while (add_partitions(times, silence)) {
+    while (add_partitions(times, silence, {})) {
     }
   }
   return coverage();
 }
 
-bool Upkeep::add_partitions(std::span<const std::int64_t> times, Silence* silence) {
+bool Upkeep::add_partitions(std::span<const std::int64_t> times, Silence* silence, const std::stop_token& stop) {
   if (coverage()->missing(times, interval_us()).empty()) return false;
   const auto old = host_.now_us() - interval_us();
   std::size_t made = 0;
@@ -127,7 +147,7 @@ bool Upkeep::add_partitions(std::span<const std::int64_t> times, Silence* silenc
     seen = std::make_shared<const Coverage>(coverage_of(partitions));
   };
   try {
-    in_transaction(settings_, host_, settings_.timeout, add, silence);
+    in_transaction(settings_, host_, settings_.timeout, add, silence, stop);
   } catch (const ServerError& error) {
     if (error.sqlstate != "42501") throw;
     throw hb::Failed("the role may not add partitions (" + std::string(error.what()) +
@@ -139,31 +159,39 @@ bool Upkeep::add_partitions(std::span<const std::int64_t> times, Silence* silenc
   return made > 0;
 }
 
-void Upkeep::cover_ahead() {
+void Upkeep::cover_ahead(const std::stop_token& stop) {
   if (!config_.manage_schema) return;
   std::vector<std::int64_t> times;
   const auto now = host_.now_us();
   for (std::int64_t i = 0; i <= config_.partitions_ahead; ++i) times.push_back(now + i * interval_us());
-  while (add_partitions(times, nullptr)) {
+  while (add_partitions(times, nullptr, stop)) {
   }
 }
 
-void Upkeep::drop_expired() {
+void Upkeep::drop_expired(const std::stop_token& stop) {
   if (!config_.manage_schema || !config_.retention) return;
   std::vector<Partition> expired;
-  in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
+  const auto find = [&](pqxx::work& transaction) {
     for (auto& partition : read_partitions(transaction).all) {
       if (partition.range.to <= expiry_us()) expired.push_back(std::move(partition));
     }
-  });
+  };
+  in_transaction(settings_, host_, settings_.timeout, find, nullptr, stop);
+  if (expired.empty()) return;
+  FirstFailure failure;
   for (const Partition& partition : expired) {
-    in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
-      transaction.exec(kDropLockTimeout);
-      transaction.exec("DROP TABLE IF EXISTS " + partition.name);
+    if (stop.stop_requested()) break;
+    failure.keep([&] {
+      const auto drop = [&](pqxx::work& transaction) {
+        transaction.exec(kDropLockTimeout);
+        transaction.exec("DROP TABLE IF EXISTS " + partition.name);
+      };
+      in_transaction(settings_, host_, settings_.timeout, drop, nullptr, stop);
+      host_.info("dropped partition " + partition.name + ", older than the retention");
     });
-    host_.info("dropped partition " + partition.name + ", older than the retention");
   }
-  if (!expired.empty()) refresh();
+  failure.keep([&] { refresh(); });
+  failure.rethrow();
 }
 
 std::int64_t Upkeep::expiry_us() const {
@@ -171,24 +199,40 @@ std::int64_t Upkeep::expiry_us() const {
   return host_.now_us() - std::chrono::microseconds(*config_.retention).count();
 }
 
-void Upkeep::catch_up_for_dead_writers(std::chrono::milliseconds limit) {
+void Upkeep::catch_up_for_dead_writers(std::chrono::milliseconds limit, const std::stop_token& stop) {
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + limit;
   std::vector<std::string> writers;
-  in_transaction(settings_, host_, settings_.timeout, [&](pqxx::work& transaction) {
+  const auto find = [&](pqxx::work& transaction) {
     for (const auto& row : transaction.exec("SELECT writer FROM heartbeat_unflushed")) {
       writers.push_back(row[0].as<std::string>());
     }
-  });
+  };
+  in_transaction(settings_, host_, settings_.timeout, find, nullptr, stop);
+  FirstFailure failure;
+  auto left = static_cast<int>(writers.size());
   for (const std::string& writer : writers) {
-    in_transaction(settings_, host_, limit, [&](pqxx::work& transaction) {
-      // A living writer holds this lock for as long as it is connected.
-      if (!transaction.exec("SELECT pg_try_advisory_xact_lock(" + writer + ")")[0][0].as<bool>()) return;
-      const auto rows =
-          transaction.exec("DELETE FROM heartbeat_unflushed WHERE writer = " + writer + " RETURNING low, high");
-      if (rows.empty()) return;
-      show_latest_between(transaction, rows[0][0].as<std::string>(), rows[0][1].as<std::string>());
-      host_.info("brought heartrate_data up to date for a writer that ended early");
-    });
+    if (stop.stop_requested()) break;
+    // The same share for each, so that one with much to show holds none of the others up.
+    const auto share = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()) / left--;
+    failure.keep([&] { catch_up(writer, std::max(share, std::chrono::milliseconds(1)), stop); });
   }
+  failure.rethrow();
+}
+
+void Upkeep::catch_up(const std::string& writer, std::chrono::milliseconds limit, const std::stop_token& stop) {
+  bool is_dead = false;
+  const auto show = [&](pqxx::work& transaction) {
+    // A living writer holds this lock for as long as it is connected.
+    if (!transaction.exec("SELECT pg_try_advisory_xact_lock(" + writer + ")")[0][0].as<bool>()) return;
+    const auto rows =
+        transaction.exec("DELETE FROM heartbeat_unflushed WHERE writer = " + writer + " RETURNING low, high");
+    if (rows.empty()) return;
+    show_latest_between(transaction, rows[0][0].as<std::string>(), rows[0][1].as<std::string>());
+    is_dead = true;
+  };
+  in_transaction(settings_, host_, limit, show, nullptr, stop);
+  if (is_dead) host_.info("brought heartrate_data up to date for a writer that ended early");
 }
 
 }  // namespace postgres

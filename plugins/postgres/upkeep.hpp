@@ -13,6 +13,8 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <stop_token>
+#include <string>
 #include <vector>
 
 namespace postgres {
@@ -31,12 +33,13 @@ class Upkeep {
   // Makes partitions for times that have none, as far as manage_schema and max_partitions allow. Looks again first:
   // another agent or an administrator may have made them.
   std::shared_ptr<const Coverage> cover(std::span<const std::int64_t> times, Silence* silence = nullptr);
-  // Partitions ahead of the clock.
-  void cover_ahead();
+  // Partitions ahead of the clock. Here and below, `stop` ends it soon.
+  void cover_ahead(const std::stop_token& stop = {});
   // Drops the partitions that lie before the retention entirely.
-  void drop_expired();
-  // Brings heartrate_data up to date for what dead writers left in heartbeat_unflushed.
-  void catch_up_for_dead_writers(std::chrono::milliseconds limit);
+  void drop_expired(const std::stop_token& stop = {});
+  // Brings heartrate_data up to date for what dead writers left in heartbeat_unflushed. `limit` is for all of them
+  // together, in equal shares; what was done by then stays.
+  void catch_up_for_dead_writers(std::chrono::milliseconds limit, const std::stop_token& stop = {});
 
   // Readings before this time are not kept; INT64_MIN without retention.
   std::int64_t expiry_us() const;
@@ -44,7 +47,8 @@ class Upkeep {
 
  private:
   // Up to max_partitions for old times. True: some were made.
-  bool add_partitions(std::span<const std::int64_t> times, Silence* silence);
+  bool add_partitions(std::span<const std::int64_t> times, Silence* silence, const std::stop_token& stop);
+  void catch_up(const std::string& writer, std::chrono::milliseconds limit, const std::stop_token& stop);
 
   const Config& config_;
   const Settings& settings_;

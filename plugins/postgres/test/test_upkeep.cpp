@@ -1,0 +1,86 @@
+// What goes on beside the writes: partitions, retention, heartrate_data for writers that died; and how it ends.
+#include "session.hpp"
+#include "support.hpp"
+
+#include <thread>
+
+using namespace postgres_test;
+
+namespace {
+
+// What a writer leaves that died before it could show this reading: stored, and not in heartrate_data.
+void leave_unshown(Database& database, int writer, const hb::Reading& reading) {
+  const std::string time = "to_timestamp(" + std::to_string(reading.time_us / kSecond) + ")";
+  database.sql.run("INSERT INTO heartbeats VALUES ('" + std::string(hb::customer_id(reading)) + "', " + time + ", " +
+                   std::to_string(reading.heart_rate) + ")");
+  database.sql.run("INSERT INTO heartbeat_unflushed VALUES (" + std::to_string(writer) + ", " + time + ", " + time +
+                   ")");
+}
+
+std::string sessions(Database& database, const std::string& condition) {
+  return database.sql.value(
+      "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hbagent' AND " +
+      condition);
+}
+
+}  // namespace
+
+TEST_CASE("opening again waits for no catch-up, and leaves none behind on the server") {
+  Database database;
+  { TestSink(config_for(database.name)).sink->open(); }
+  database.sql.run(
+      "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "IF NEW.customer_id = 'slow' THEN PERFORM pg_sleep(60); END IF; RETURN NEW; END $$; "
+      "CREATE TRIGGER dawdle BEFORE INSERT ON heartrate_data FOR EACH ROW EXECUTE FUNCTION dawdle()");
+  leave_unshown(database, 4711, make_reading("slow", kNow, 60));
+  TestSink sink(config_for(database.name));
+  const auto took = [](const auto& work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  CHECK(took([&] { sink.sink->open(); }) < 8);
+  const std::string sleeping = "wait_event = 'PgSleep'";
+  wait_until("the keeper to catch up", [&] { return sessions(database, sleeping) == "1"; });
+  Sql admin(Server::instance().uri(database.name, "postgres"));
+  admin.run(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+      "application_name = 'hbagent' AND wait_event IS DISTINCT FROM 'PgSleep'");
+  wait_until("the writer's session to be gone", [&] { return sessions(database, "true") == "1"; });
+  const auto readings = make_series(10, 2);
+  CHECK(outcome_of([&] { sink.write(readings); }).first == HB_REOPEN);
+  CHECK(took([&] { sink.sink->close(); }) < 8);
+  CHECK(sessions(database, sleeping) == "0");
+  CHECK(took([&] {
+          sink.sink->open();
+          sink.write(readings);
+        }) < 8);
+  CHECK(database.count() == "11");
+  database.sql.run("DROP TRIGGER dawdle ON heartrate_data");
+}
+
+TEST_CASE("a session that is not wanted any more ends soon, also while it connects to a frozen server") {
+  Database database;
+  auto config = config_for(database.name);
+  config.timeout = std::chrono::seconds(60);
+  const auto settings = postgres::make_settings(config);
+  TestHost host;
+  std::stop_source stop;
+  Server::instance().freeze();
+  std::jthread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // somewhere within the attempt to connect
+    stop.request_stop();
+  });
+  const auto start = std::chrono::steady_clock::now();
+  std::string error;
+  try {
+    postgres::in_transaction(
+        settings, host.host(), std::chrono::seconds(60), [](pqxx::work&) {}, nullptr, stop.get_token());
+  } catch (const std::exception& failure) {
+    error = failure.what();
+  }
+  const auto took = std::chrono::steady_clock::now() - start;
+  Server::instance().thaw();
+  CHECK(error == "given up because the sink is closing");
+  CHECK(took < std::chrono::seconds(8));
+}
