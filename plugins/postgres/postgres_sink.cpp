@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 namespace postgres {
 namespace {
@@ -212,19 +213,36 @@ void PostgresSink::catch_up_soon() {
 
 void PostgresSink::keep_up(const std::stop_token& stop) {
   const auto interval = std::min<std::chrono::milliseconds>(kUpkeepInterval, config_.partition_interval / 2);
-  bool failing = false;
+  struct Job {
+    const char* name;
+    std::function<void()> run;
+    std::string failure{};  // as it was last said
+  };
+  Job jobs[] = {
+      {"making partitions ahead of the clock", [&] { upkeep_.cover_ahead(stop); }},
+      {"dropping partitions older than the retention", [&] { upkeep_.drop_expired(stop); }},
+      {"bringing heartrate_data up to date for writers that ended early",
+       [&] { upkeep_.catch_up_for_dead_writers(kCatchUpLimit, stop); }},
+  };
+  // None of them holds the others up.
+  const auto attempt = [&](Job& job) {
+    std::string failure;
+    try {
+      job.run();
+    } catch (const std::exception& error) {
+      failure = error.what();
+    }
+    if (stop.stop_requested() || failure == job.failure) return;
+    if (failure.empty()) {
+      host_.info(name() + ": " + job.name + " works again");
+    } else {
+      host_.warn(name() + ": " + job.name + " failed, and is tried again every minute: " + failure);
+    }
+    job.failure = failure;
+  };
   std::unique_lock lock(keeper_mutex_);
   while (!stop.stop_requested()) {
-    try {
-      upkeep_.cover_ahead(stop);
-      upkeep_.drop_expired(stop);
-      upkeep_.catch_up_for_dead_writers(kCatchUpLimit, stop);
-      failing = false;
-    } catch (const std::exception& error) {
-      if (!failing && !stop.stop_requested())
-        host_.warn(name() + ": upkeep failed, and is tried again every minute: " + error.what());
-      failing = true;
-    }
+    for (Job& job : jobs) attempt(job);
     keeper_wake_.wait_for(lock, stop, interval, [] { return false; });
   }
 }

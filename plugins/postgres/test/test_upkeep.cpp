@@ -2,6 +2,7 @@
 #include "session.hpp"
 #include "support.hpp"
 
+#include <algorithm>
 #include <thread>
 
 using namespace postgres_test;
@@ -15,6 +16,13 @@ void leave_unshown(Database& database, int writer, const hb::Reading& reading) {
                    std::to_string(reading.heart_rate) + ")");
   database.sql.run("INSERT INTO heartbeat_unflushed VALUES (" + std::to_string(writer) + ", " + time + ", " + time +
                    ")");
+}
+
+std::ptrdiff_t count_logs(const TestSink& sink, std::int32_t level, const std::string& part) {
+  const auto logs = sink.host.logs();
+  return std::count_if(logs.begin(), logs.end(), [&](const auto& line) {
+    return line.first == level && line.second.find(part) != std::string::npos;
+  });
 }
 
 std::string sessions(Database& database, const std::string& condition) {
@@ -83,4 +91,33 @@ TEST_CASE("a session that is not wanted any more ends soon, also while it connec
   Server::instance().thaw();
   CHECK(error == "given up because the sink is closing");
   CHECK(took < std::chrono::seconds(8));
+}
+
+TEST_CASE("retention that fails again and again is said once, and stops no other upkeep") {
+  Database database;
+  auto config = config_for(database.name);
+  config.partition_interval = std::chrono::minutes(1);  // upkeep every 30 s
+  {
+    TestSink before(config);
+    before.sink->open();
+    for (int minute = 0; minute < 10; ++minute) {
+      before.write({make_reading("a", kNow - minute * 60 * kSecond, 60)});
+    }
+  }
+  config.retention = std::chrono::minutes(3);
+  Sql reader(Server::instance().uri(database.name));
+  reader.run("BEGIN; SELECT FROM heartbeats WHERE time < to_timestamp(" + std::to_string(kNow / kSecond - 500) + ")");
+  TestSink sink(config);
+  sink.sink->open();
+  const std::string retention = "dropping partitions older than the retention ";
+  wait_until("the drop to fail", [&] { return count_logs(sink, HB_LOG_WARNING, retention + "failed") > 0; });
+  leave_unshown(database, 4711, make_reading("late", kNow, 60));
+  wait_until("the next round to show it", [&] {
+    return database.sql.value("SELECT count(*) FROM heartrate_data WHERE customer_id = 'late'") == "1";
+  });
+  CHECK(count_logs(sink, HB_LOG_WARNING, retention + "failed") == 1);
+  reader.run("ROLLBACK");
+  wait_until("the partitions to go", [&] { return count_logs(sink, HB_LOG_INFO, retention + "works again") == 1; });
+  CHECK(database.sql.value("SELECT count(*) FROM heartbeats WHERE time < to_timestamp(" +
+                           std::to_string(kNow / kSecond - 240) + ")") == "0");
 }
