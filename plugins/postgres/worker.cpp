@@ -49,7 +49,7 @@ void Worker::run(const std::stop_token& stop) {
     {
       std::unique_lock lock(mutex_);
       const auto wanted = [this] { return job_.has_value(); };
-      if (writer_.latest().empty()) {
+      if (writer_.latest().empty() || !writer_.usable()) {
         changed_.wait(lock, stop, wanted);
       } else {
         changed_.wait_until(lock, stop, flush_due(), wanted);
@@ -88,19 +88,27 @@ Worker::Clock::time_point Worker::flush_due() const {
 }
 
 // The readings themselves are safe, so a failure costs no more than that heartrate_data is behind: said, and tried
-// again. A lost connection shows itself at the next write, which opens it again.
+// again. A lost connection is left to the next write, which opens it again.
 void Worker::flush_if_due() {
-  if (writer_.latest().empty() || Clock::now() < flush_due()) return;
+  if (writer_.latest().empty() || !writer_.usable() || Clock::now() < flush_due()) return;
+  std::string failure;
   try {
     writer_.flush_latest();
   } catch (const std::exception& error) {
     next_attempt_ = Clock::now() + std::max<std::chrono::milliseconds>(latest_interval_, std::chrono::seconds(1));
-    host_.warn(std::string("heartrate_data is not up to date: ") + error.what());
+    failure = error.what();
     if (const auto* answer = dynamic_cast<const ServerError*>(&error);
         answer != nullptr && answer->remedy() == Remedy::Reconnect) {
-      host_.down(error.what());
+      host_.down(failure);
     }
   }
+  if (failure == flush_failure_) return;
+  if (failure.empty()) {
+    host_.info("heartrate_data is up to date again");
+  } else {
+    host_.warn("heartrate_data is not up to date: " + failure);
+  }
+  flush_failure_ = failure;
 }
 
 }  // namespace postgres

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -47,6 +48,7 @@ class Worker {
   const std::chrono::milliseconds latest_interval_;
   const std::size_t pending_limit_;
   Clock::time_point next_attempt_{};  // after a failed flush; the thread's
+  std::string flush_failure_;         // as it was last said; the thread's
 
   std::mutex mutex_;  // guards all below
   std::condition_variable_any changed_;

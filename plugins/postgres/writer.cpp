@@ -60,7 +60,7 @@ void Writer::disconnect() {
 void Writer::write(std::span<const hb::Reading> all, std::vector<std::uint32_t>& chosen,
                    std::vector<Verdict>& verdicts) {
   if (chosen.empty()) return;
-  if (!connection_ || !connection_->usable()) throw ServerError({}, "the connection was lost");
+  if (!usable()) throw ServerError({}, "the connection was lost");
   all_ = all;
   sort_and_dedupe(chosen);
   find_customers(chosen);
@@ -334,7 +334,7 @@ std::vector<Verdict> Writer::take_verdicts() {
 
 void Writer::flush_latest() {
   if (latest_.empty()) return;
-  if (!connection_ || !connection_->usable()) throw ServerError({}, "the connection was lost");
+  if (!usable()) throw ServerError({}, "the connection was lost");
   const auto& readings = latest_.sorted();
   ArrayEncoder ids(kVarchar, readings.size()), rates(kInt4, readings.size()), times(kTimestamp, readings.size());
   for (const hb::Reading& reading : readings) {
@@ -354,7 +354,7 @@ void Writer::flush_latest() {
 }
 
 void Writer::finish(std::chrono::milliseconds limit) {
-  if (!connection_ || !connection_->usable()) return;
+  if (!usable()) return;
   connection_->hurry(limit);
   try {
     flush_latest();

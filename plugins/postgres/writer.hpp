@@ -49,6 +49,8 @@ class Writer {
   // Throws ServerError. What was not yet shown in heartrate_data is kept across connections.
   void connect();
   void disconnect();
+  // False once the connection was found to be lost; it then stays so until connect().
+  bool usable() const { return connection_ && connection_->usable(); }
 
   // Stores the readings `all[i]` for i in `chosen` (which it reorders), in one transaction. Appends verdicts for the
   // others than plainly stored. Throws ServerError or PartitionMissing: nothing was stored, or (connection lost in the

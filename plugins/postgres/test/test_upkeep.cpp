@@ -25,6 +25,12 @@ std::ptrdiff_t count_logs(const TestSink& sink, std::int32_t level, const std::s
   });
 }
 
+// As Database::shown has it.
+std::string shown_as(const hb::Reading& reading) {
+  return std::string(hb::customer_id(reading)) + ' ' + std::to_string(reading.time_us) + ' ' +
+         std::to_string(reading.heart_rate);
+}
+
 std::string sessions(Database& database, const std::string& condition) {
   return database.sql.value(
       "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hbagent' AND " +
@@ -120,4 +126,35 @@ TEST_CASE("retention that fails again and again is said once, and stops no other
   wait_until("the partitions to go", [&] { return count_logs(sink, HB_LOG_INFO, retention + "works again") == 1; });
   CHECK(database.sql.value("SELECT count(*) FROM heartbeats WHERE time < to_timestamp(" +
                            std::to_string(kNow / kSecond - 240) + ")") == "0");
+}
+
+TEST_CASE("that heartrate_data is behind is said once, and a lost connection is left to the next write") {
+  Database database;
+  auto config = config_for(database.name);
+  config.timeout = std::chrono::milliseconds(300);
+  config.latest_interval = std::chrono::milliseconds(10);
+  TestSink sink(config);
+  sink.sink->open();
+  const auto warnings = [&] { return count_logs(sink, HB_LOG_WARNING, "heartrate_data is not up to date"); };
+  const auto four_seconds = [] {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(4);
+    wait_until("four seconds", [&] { return std::chrono::steady_clock::now() > end; });
+  };
+  Sql blocker(Server::instance().uri(database.name));
+  blocker.run("BEGIN; LOCK TABLE heartrate_data IN EXCLUSIVE MODE");
+  sink.write(make_series(10, 2));
+  wait_until("a warning", [&] { return warnings() > 0; });
+  four_seconds();
+  CHECK(warnings() == 1);
+  Sql admin(Server::instance().uri(database.name, "postgres"));
+  admin.run(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+      "application_name = 'hbagent'");
+  wait_until("the loss to be found", [&] { return sink.host.health() && !sink.host.health()->first; });
+  four_seconds();
+  CHECK(warnings() == 2);
+  blocker.run("ROLLBACK");
+  const auto newest = make_series(10, 2, kNow + 100 * kSecond);
+  sink.write(newest, 2);
+  wait_until("heartrate_data", [&] { return database.shown().at(0) == shown_as(newest[8]); });
 }
