@@ -104,7 +104,8 @@ void require_broker(rd_kafka_t* client, const ClientEvents& events, const std::s
               (events.refusal().empty() ? error_text(code) : events.refusal()));
 }
 
-void end_consumer(Client client, std::shared_ptr<ClientEvents> events, std::chrono::steady_clock::time_point deadline) {
+void end_consumer(Client client, const std::shared_ptr<ClientEvents>& events,
+                  std::chrono::steady_clock::time_point deadline) {
   std::packaged_task<void()> ending([client = std::move(client), events]() mutable {
     rd_kafka_destroy_flags(client.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
   });

@@ -83,6 +83,7 @@ void require_broker(rd_kafka_t* client, const ClientEvents& events, const std::s
 // Ends a consumer that has left its group, or cannot. librdkafka waits for the commits that it holds back while the
 // coordinator is away, as long as a session or a request may last: what is not over at `deadline` goes on by itself,
 // on a thread that keeps the muted `events`. [instance-thread]
-void end_consumer(Client client, std::shared_ptr<ClientEvents> events, std::chrono::steady_clock::time_point deadline);
+void end_consumer(Client client, const std::shared_ptr<ClientEvents>& events,
+                  std::chrono::steady_clock::time_point deadline);
 
 }  // namespace hb::kafka
