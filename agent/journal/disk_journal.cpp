@@ -67,11 +67,11 @@ std::size_t DiskJournal::add_source(const std::string& name) {
 
 AppendResult DiskJournal::append(std::size_t index, std::span<const hb_reading> readings, std::uint64_t token,
                                  SourceTerms terms) {
-  const std::lock_guard one_appender(append_mutex_);
   std::unique_lock lock(mutex_);
   Source& from = source(index);
+  const Turn turn(*this, lock, from);
   terms.journaled = readings.size();
-  if (from.stopped) return AppendResult::stopped;
+  if (!turn.held()) return AppendResult::stopped;
   if (readings.empty()) {
     from.last_token = token;
     from.terms += terms;

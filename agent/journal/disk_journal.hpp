@@ -83,10 +83,9 @@ class DiskJournal final : public JournalCore {
   FolderLock folder_lock_;
   SegmentLog log_;
 
-  // Taken in this order: append_mutex_, write_mutex_, files_mutex_, mutex_.
-  std::mutex append_mutex_;  // one appender at a time, also while it waits
-  std::mutex write_mutex_;   // whoever writes to the newest segment
-  std::mutex files_mutex_;   // cursor files
+  // Taken in this order: write_mutex_, files_mutex_, mutex_.
+  std::mutex write_mutex_;  // whoever writes to the newest segment
+  std::mutex files_mutex_;  // cursor files
 
   // Guarded by mutex_.
   std::map<std::string, std::unique_ptr<SinkFiles>> files_;  // by the sink's name; never shrinks while it runs

@@ -85,6 +85,21 @@ void JournalCore::stop_source(std::size_t index) {
     source(index).stopped = true;
   }
   has_room_.notify_all();
+  next_turn_.notify_all();
+}
+
+JournalCore::Turn::Turn(JournalCore& journal, std::unique_lock<std::mutex>& lock, const Source& source)
+    : journal_(journal), lock_(lock) {
+  journal_.next_turn_.wait(lock_, [&] { return source.stopped || !journal_.appending_; });
+  held_ = !source.stopped;
+  if (held_) journal_.appending_ = true;
+}
+
+JournalCore::Turn::~Turn() {
+  if (!held_) return;
+  if (!lock_.owns_lock()) lock_.lock();  // an exception on its way
+  journal_.appending_ = false;
+  journal_.next_turn_.notify_one();
 }
 
 void JournalCore::release_source(std::size_t index) {

@@ -54,6 +54,22 @@ class JournalCore : public Journal {
     std::condition_variable wake;
   };
 
+  // One appends at a time, also while it waits for room; the others wait for their turn. Made and ended with mutex_
+  // held.
+  class Turn {
+   public:
+    Turn(JournalCore& journal, std::unique_lock<std::mutex>& lock, const Source& source);
+    ~Turn();
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    bool held() const { return held_; }  // false: the source was stopped before its turn came
+
+   private:
+    JournalCore& journal_;
+    std::unique_lock<std::mutex>& lock_;
+    bool held_ = false;
+  };
+
   // All of them are called with mutex_ held.
   // Sets the cursor of a new sink, and `dropped` where readings are gone that it had still to read.
   virtual void place(Sink& sink) = 0;
@@ -86,7 +102,8 @@ class JournalCore : public Journal {
   // The first source of that name that has not ended; nullptr: none.
   Source* account_of(const Source& source) const;
 
-  std::condition_variable more_acked_, more_done_;
+  std::condition_variable more_acked_, more_done_, next_turn_;
+  bool appending_ = false;
 };
 
 template <class Room>

@@ -30,10 +30,10 @@ std::size_t MemoryJournal::room() const {
 
 AppendResult MemoryJournal::append(std::size_t index, std::span<const hb_reading> readings, std::uint64_t token,
                                    SourceTerms terms) {
-  const std::lock_guard one_appender(append_mutex_);
   std::unique_lock lock(mutex_);
   Source& from = source(index);
-  if (from.stopped) return AppendResult::stopped;
+  const Turn turn(*this, lock, from);
+  if (!turn.held()) return AppendResult::stopped;
   terms.journaled = readings.size();
   std::size_t left = readings.size();
   do {

@@ -56,7 +56,6 @@ class MemoryJournal final : public JournalCore {
   const std::uint64_t max_bytes_;
   const bool drop_oldest_;
 
-  std::mutex append_mutex_;                   // one appender at a time; taken before mutex_
   std::map<std::string, SinkCursor> parked_;  // of sinks that are about to come back
   std::deque<Entry> entries_;
   std::vector<Passed> passed_;                 // one a source at most

@@ -1,0 +1,129 @@
+// What both journals promise to those who come in by a second way, or look on from outside.
+#include <hbagent/testing.hpp>
+
+#include <chrono>
+#include <thread>
+
+#include "journal/disk_journal.hpp"
+#include "journal/memory_journal.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace hbagent;  // NOLINT(google-build-using-namespace): the subject of every line here
+
+namespace {
+
+using Clock = Journal::Clock;
+
+struct Both {
+  explicit Both(bool on_disk) {
+    if (!on_disk) {
+      journal = std::make_unique<MemoryJournal>(MemoryJournal::Settings{256 << 10, false});
+      return;
+    }
+    journal = std::make_unique<DiskJournal>(
+        make_posix_file_io(), DiskJournal::Settings{folder.path(), 2 << 20, false, std::chrono::milliseconds(1)},
+        logger);
+  }
+  AppendResult append(std::size_t source, std::size_t count, std::uint64_t token) const {
+    const std::vector<hb_reading> readings(count, hb::testing::make_reading("c", 1, 60));
+    SourceTerms terms;
+    terms.received = count;
+    return journal->append(source, readings, token, terms);
+  }
+  std::size_t read_and_commit(std::size_t sink, std::size_t limit) const {
+    JournalBatch batch;
+    journal->read(sink, limit, batch);
+    SinkTerms terms;
+    terms.delivered = batch.readings.size();
+    terms.filtered = batch.filtered;
+    journal->commit(sink, terms);
+    return batch.readings.size();
+  }
+
+  TemporaryFolder folder;
+  Logger logger{LogFormat::text, LogLevel::error};
+  std::unique_ptr<Journal> journal;
+};
+
+}  // namespace
+
+TEST_CASE("a second way in has tokens of its own, is the same source to the sinks, and on the same account") {
+  const Both both(GENERATE(false, true));
+  Journal& journal = *both.journal;
+  const std::size_t first = journal.add_source("one"), other = journal.add_source("other");
+  const std::size_t sink = journal.add_sink({"s", {"one"}, 0, false});
+  const std::size_t second = journal.add_source("one");
+  REQUIRE(both.append(first, 3, 7) == AppendResult::appended);
+  REQUIRE(both.append(second, 2, 1) == AppendResult::appended);
+  REQUIRE(both.append(other, 5, 1) == AppendResult::appended);
+  auto view = journal.snapshot();
+  CHECK(view.sources[first].journaled == 5);
+  CHECK(view.sources[second].journaled == 0);
+  CHECK(both.read_and_commit(sink, 100) == 5);
+  journal.wait_acked(second, 1, Clock::now() + std::chrono::seconds(30));
+  CHECK(journal.acked(second) == 1);
+  journal.wait_acked(first, 7, Clock::now() + std::chrono::seconds(30));
+  CHECK(journal.acked(first) == 7);
+
+  journal.stop_source(second);
+  journal.release_source(second);
+  journal.remove_source(second);
+  view = journal.snapshot();
+  CHECK(view.sources[first].journaled == 5);
+  CHECK(view.sources[first].balanced());
+  CHECK(view.sinks[sink].filtered == 5);
+}
+
+TEST_CASE("a source that waits for its turn behind one that waits for room can be stopped") {
+  const Both both(GENERATE(false, true));
+  Journal& journal = *both.journal;
+  const std::size_t full = journal.add_source("full"), behind = journal.add_source("behind");
+  journal.add_sink({"s", {}, 0, false});
+  std::thread one([&] {
+    for (std::uint64_t token = 1; both.append(full, 1000, token) == AppendResult::appended; ++token) continue;
+  });
+  // Nobody reads: sooner or later it waits, and lets nobody else append.
+  const auto nearly_full = [&] {
+    const auto view = journal.snapshot();
+    return view.used_bytes > view.max_bytes * 3 / 4 && view.sources[full].journaled >= 3000;
+  };
+  while (!nearly_full()) std::this_thread::yield();
+  std::thread two([&] {
+    for (std::uint64_t token = 1; both.append(behind, 1000, token) == AppendResult::appended; ++token) continue;
+  });
+  journal.stop_source(behind);
+  two.join();
+  CHECK(journal.snapshot().sources[full].balanced());
+  journal.stop_source(full);
+  one.join();
+}
+
+TEST_CASE("one nudge ends one wait of a sink, also when it comes first") {
+  const Both both(GENERATE(false, true));
+  Journal& journal = *both.journal;
+  journal.add_source("one");
+  const std::size_t sink = journal.add_sink({"s", {}, 0, false});
+  journal.nudge(sink);
+  CHECK(journal.wait(sink, 1, Clock::time_point::max()) == 0);
+  CHECK(journal.wait(sink, 1, Clock::now() + std::chrono::milliseconds(1)) == 0);  // only one
+  std::thread other([&] { journal.nudge(sink); });
+  CHECK(journal.wait(sink, 1, Clock::time_point::max()) == 0);
+  other.join();
+}
+
+TEST_CASE("wait_done waits for every sink") {
+  const Both both(GENERATE(false, true));
+  Journal& journal = *both.journal;
+  const std::size_t source = journal.add_source("one");
+  const std::size_t quick = journal.add_sink({"quick", {}, 0, false});
+  const std::size_t slow = journal.add_sink({"slow", {}, 0, false});
+  CHECK(journal.wait_done(Clock::now()));
+  REQUIRE(both.append(source, 10, 1) == AppendResult::appended);
+  CHECK(both.read_and_commit(quick, 10) == 10);
+  CHECK(both.read_and_commit(slow, 4) == 4);
+  CHECK_FALSE(journal.wait_done(Clock::now() + std::chrono::milliseconds(1)));
+  std::thread other([&] { CHECK(both.read_and_commit(slow, 6) == 6); });
+  CHECK(journal.wait_done(Clock::now() + std::chrono::seconds(30)));
+  other.join();
+}
