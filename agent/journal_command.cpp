@@ -50,11 +50,11 @@ class JournalFolder {
                          segment.bytes);
     Walk walk;
     walk.first = walk.end = segment.name.first;
-    std::optional<std::uint64_t> damage;
+    std::uint64_t damage = 0;  // where it begins; 0, the header's place: none
     const auto note = [&](std::uint64_t position) {
-      if (!damage && position == walk.end) return;
-      walk.damages.push_back({damage.value_or(scanner.offset()), walk.end, position - walk.end});
-      damage.reset();
+      if (damage == 0 && position == walk.end) return;
+      walk.damages.push_back({damage == 0 ? scanner.offset() : damage, walk.end, position - walk.end});
+      damage = 0;
     };
     for (auto kind = scanner.next(); kind != FrameScanner::Kind::end; kind = scanner.next()) {
       if (kind == FrameScanner::Kind::damaged) {
