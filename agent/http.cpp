@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <charconv>
+#include <cstring>
 #include <list>
 #include <memory>
 #include <optional>
@@ -23,6 +26,7 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using asio::ip::tcp;
+using Stream = asio::generic::stream_protocol;  // TCP or a Unix domain socket
 
 constexpr std::uint32_t kMaxHeader = 8 * 1024;
 
@@ -53,7 +57,9 @@ void check_listen(const std::string& listen) {
 
 class HttpServer::Server {
  public:
-  Server(const std::string& listen, Handler handler) : handler_(std::move(handler)) {
+  Server(const std::string& listen, Handler handler)
+      : handler_([answer = std::move(handler)](const HttpRequest& request) { return answer(request.path); }),
+        max_body_(0) {
     const tcp::endpoint endpoint = parse_listen(listen);
     boost::system::error_code error;
     acceptor_->open(endpoint.protocol(), error);
@@ -66,8 +72,12 @@ class HttpServer::Server {
                       "uses it",
                       listen, error.message()));
     }
-    accept();
-    thread_ = std::thread([this] { context_->run(); });
+    start();
+  }
+  Server(UniqueFd socket, RequestHandler handler) : handler_(std::move(handler)), max_body_(kMaxBody) {
+    acceptor_->assign(Stream(AF_UNIX, 0), socket.get());
+    socket.release();
+    start();
   }
   ~Server() {
     context_->stop();
@@ -78,7 +88,10 @@ class HttpServer::Server {
   }
 
   std::string address() const {
-    const auto endpoint = acceptor_->local_endpoint();
+    const Stream::endpoint any = acceptor_->local_endpoint();
+    tcp::endpoint endpoint;
+    endpoint.resize(any.size());
+    std::memcpy(endpoint.data(), any.data(), any.size());
     const bool v6 = endpoint.address().is_v6();
     return fmt::format("{}{}{}:{}", v6 ? "[" : "", endpoint.address().to_string(), v6 ? "]" : "", endpoint.port());
   }
@@ -87,13 +100,18 @@ class HttpServer::Server {
   class Session;
   using Sessions = std::list<Session*>;
 
+  void start() {
+    accept();
+    thread_ = std::thread([this] { context_->run(); });
+  }
   void accept();
   void make_room();
 
-  Handler handler_;
-  Sessions sessions_;  // those that are served, by when they began to wait for a request
+  const RequestHandler handler_;
+  const std::size_t max_body_;  // 0: no POST
+  Sessions sessions_;           // those that are served, by when they began to wait for a request
   std::unique_ptr<asio::io_context> context_ = std::make_unique<asio::io_context>(1);
-  std::optional<tcp::acceptor> acceptor_{std::in_place, *context_};
+  std::optional<asio::basic_socket_acceptor<Stream>> acceptor_{std::in_place, *context_};
   std::optional<asio::steady_timer> retry_{std::in_place, *context_};
   std::thread thread_;
 };
@@ -101,7 +119,7 @@ class HttpServer::Server {
 // One connection. Keeps itself alive by its own handlers.
 class HttpServer::Server::Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(Server& server, tcp::socket socket)
+  Session(Server& server, Stream::socket socket)
       : server_(server), place_(server.sessions_.insert(server.sessions_.end(), this)), stream_(std::move(socket)) {}
   ~Session() {
     if (!dropped_) server_.sessions_.erase(place_);
@@ -123,7 +141,7 @@ class HttpServer::Server::Session : public std::enable_shared_from_this<Session>
     server_.sessions_.splice(server_.sessions_.end(), server_.sessions_, place_);
     parser_.emplace();
     parser_->header_limit(kMaxHeader);
-    parser_->body_limit(0);
+    parser_->body_limit(server_.max_body_);
     stream_.expires_after(std::chrono::seconds(kTimeoutSeconds));
     http::async_read(stream_, buffer_, *parser_,
                      [self = this->shared_from_this()](beast::error_code error, std::size_t) {
@@ -136,12 +154,14 @@ class HttpServer::Server::Session : public std::enable_shared_from_this<Session>
     answering_ = true;
     const auto& request = parser_->get();
     const bool head = request.method() == http::verb::head;
+    const bool post = request.method() == http::verb::post;
     HttpAnswer answer;
-    if (!head && request.method() != http::verb::get) {
-      answer = {405, "text/plain; charset=utf-8", "only GET and HEAD\n"};
+    if (!head && request.method() != http::verb::get && !(post && server_.max_body_ > 0)) {
+      answer = {405, "text/plain; charset=utf-8",
+                server_.max_body_ > 0 ? "only GET, HEAD and POST\n" : "only GET and HEAD\n"};
     } else {
       const std::string target(request.target().data(), request.target().size());
-      answer = server_.handler_(target.substr(0, target.find('?')));
+      answer = server_.handler_({post, target.substr(0, target.find('?')), request.body()});
     }
     response_ = {};
     response_.result(answer.status);
@@ -161,9 +181,9 @@ class HttpServer::Server::Session : public std::enable_shared_from_this<Session>
   const Sessions::iterator place_;
   bool answering_ = false;
   bool dropped_ = false;  // and off the list
-  beast::tcp_stream stream_;
+  beast::basic_stream<Stream> stream_;
   beast::flat_buffer buffer_{kMaxHeader + 4096};
-  std::optional<http::request_parser<http::empty_body>> parser_;
+  std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> response_;
 };
 
@@ -177,7 +197,7 @@ void HttpServer::Server::make_room() {
 }
 
 void HttpServer::Server::accept() {
-  acceptor_->async_accept([this](boost::system::error_code error, tcp::socket socket) {
+  acceptor_->async_accept([this](boost::system::error_code error, Stream::socket socket) {
     if (error) {  // out of descriptors, most likely: again a little later
       retry_->expires_after(std::chrono::milliseconds(100));
       retry_->async_wait([this](boost::system::error_code) { accept(); });
@@ -191,6 +211,8 @@ void HttpServer::Server::accept() {
 
 HttpServer::HttpServer(const std::string& listen, Handler handler)
     : server_(std::make_unique<Server>(listen, std::move(handler))) {}
+HttpServer::HttpServer(UniqueFd socket, RequestHandler handler)
+    : server_(std::make_unique<Server>(std::move(socket), std::move(handler))) {}
 HttpServer::~HttpServer() = default;
 std::string HttpServer::address() const {
   return server_->address();

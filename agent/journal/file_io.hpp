@@ -26,6 +26,7 @@ class UniqueFd {
   ~UniqueFd();
 
   int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }  // the caller's to close
   explicit operator bool() const { return fd_ >= 0; }
 
  private:
