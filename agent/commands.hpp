@@ -2,10 +2,12 @@
 // configuration.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "dead_letter_line.hpp"
 #include "log.hpp"
 
 namespace hbagent {
@@ -38,6 +40,12 @@ int journal_info(const RunOptions& options);
 int journal_verify(const RunOptions& options);
 int journal_forget(const RunOptions& options, const std::string& sink);
 int journal_repair(const RunOptions& options);
+
+// The dead letters: all that the selection names as a table (or as JSON lines), one in full, or replayed. `list` and
+// `show` read the files, whether an agent runs or not; `replay` lets a running agent do it, and else does it itself.
+int list_letters(const RunOptions& options, const LetterSelection& selection, bool json);
+int show_letter(const RunOptions& options, std::uint64_t id);
+int replay_letters(const RunOptions& options, const LetterSelection& selection);
 
 int show_version(const std::vector<std::string>& plugin_dirs);
 

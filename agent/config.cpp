@@ -66,6 +66,8 @@ class ConfigReader {
  public:
   ConfigReader(const toml::table& root, Problems& problems) : root_(root), problems_(problems) {}
 
+  void read_agent(AgentSection& agent) { read_section("agent", agent); }
+
   void read_sections(Config& config) {
     for (const auto& [key, node] : root_) {
       const std::string name(key.str());
@@ -76,7 +78,7 @@ class ConfigReader {
                     fmt::format("unknown key \"{}\";{} allowed: {}", name,
                                 meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant), joined(known)));
     }
-    read_section("agent", config.agent);
+    read_agent(config.agent);
     read_section("journal", config.journal);
     check_journal(config.journal);
     if (root_.contains("http")) read_http(config.http.emplace());
@@ -270,6 +272,14 @@ std::vector<OptionSpec> agent_keys_of(std::uint32_t kind) {
   return specs_of<SinkKeys, InstanceKeys>();
 }
 
+std::optional<AgentSection> load_agent_section(const std::filesystem::path& file, Problems& problems) {
+  const auto root = parse_file(file, problems);
+  if (!root) return std::nullopt;
+  AgentSection agent;
+  ConfigReader(*root, problems).read_agent(agent);
+  return problems.empty() ? std::optional(agent) : std::nullopt;
+}
+
 std::unique_ptr<Config> load_config(const std::filesystem::path& file, const std::vector<std::string>& plugin_dirs,
                                     std::unique_ptr<PluginCatalog>& catalog, Problems& problems) {
   const auto root = parse_file(file, problems);
@@ -287,6 +297,18 @@ std::unique_ptr<Config> load_config(const std::filesystem::path& file, const std
   catalog = std::make_unique<PluginCatalog>(plugin_folders(folders));
   reader.read_instances(*config, *catalog);
   return problems.empty() ? std::move(config) : nullptr;
+}
+
+std::shared_ptr<const Config> load_shared_config(const std::filesystem::path& file,
+                                                 const std::vector<std::string>& plugin_dirs, Problems& problems) {
+  struct Loaded {
+    std::unique_ptr<PluginCatalog> catalog;
+    std::unique_ptr<Config> config;
+  };
+  auto loaded = std::make_shared<Loaded>();
+  loaded->config = load_config(file, plugin_dirs, loaded->catalog, problems);
+  if (loaded->config == nullptr) return nullptr;
+  return {loaded, loaded->config.get()};
 }
 
 }  // namespace hbagent

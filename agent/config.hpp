@@ -165,9 +165,15 @@ struct Config {
 // The agent's own option tables, for documentation.
 std::vector<OptionSpec> agent_keys_of(std::uint32_t kind);
 
+// Only [agent], for commands that need no plugins; the rest of the file may be wrong. nullopt when there are problems.
+std::optional<AgentSection> load_agent_section(const std::filesystem::path& file, Problems& problems);
+
 // `plugin_dirs` of the command line come before those of the file. Null when there are problems; then `problems` has
 // all that could be found in one go.
 std::unique_ptr<Config> load_config(const std::filesystem::path& file, const std::vector<std::string>& plugin_dirs,
                                     std::unique_ptr<PluginCatalog>& catalog, Problems& problems);
+// Together with the plugins that it refers to.
+std::shared_ptr<const Config> load_shared_config(const std::filesystem::path& file,
+                                                 const std::vector<std::string>& plugin_dirs, Problems& problems);
 
 }  // namespace hbagent

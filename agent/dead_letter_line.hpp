@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,17 @@ struct Refuser {
   std::string_view kind, name;
 };
 Refuser refuser_of(const StoredLetter& letter);
+
+// Which letters: all criteria that are set must hold.
+struct LetterSelection {
+  std::string reason, source;
+  std::set<std::uint64_t> ids;
+
+  bool wants(const StoredLetter& letter) const {
+    return (reason.empty() || letter.reason == reason) && (source.empty() || letter.source == source) &&
+           (ids.empty() || ids.contains(letter.id));
+  }
+};
 
 struct LetterStamp {
   std::uint64_t id;

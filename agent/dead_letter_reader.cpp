@@ -59,9 +59,8 @@ bool DeadLetterReader::next(StoredLetter& letter) {
   for (; file_ < fds_.size(); ++file_, lines_.reset()) {
     if (!fds_[file_]) continue;
     if (!lines_) lines_.emplace(fds_[file_].get(), paths_[file_]);
-    std::string_view line;
-    while (lines_->next(line)) {
-      auto parsed = parse_letter(line);
+    while (lines_->next(line_)) {
+      auto parsed = parse_letter(line_);
       if (!parsed) {
         ++damaged_;
       } else if (parsed->id > last_id_) {

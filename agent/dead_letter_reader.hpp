@@ -43,6 +43,8 @@ class DeadLetterReader {
   explicit DeadLetterReader(const std::filesystem::path& file);
 
   bool next(StoredLetter& letter);
+  // As the last letter was written, without its end; valid until the next call.
+  std::string_view line() const { return line_; }
   // Lines that are no letters.
   std::uint64_t damaged() const { return damaged_; }
 
@@ -51,6 +53,7 @@ class DeadLetterReader {
   std::array<std::filesystem::path, 2> paths_;
   std::optional<LineScanner> lines_;
   std::size_t file_ = 0;
+  std::string_view line_;
   std::uint64_t last_id_ = 0;
   std::uint64_t damaged_ = 0;
 };

@@ -88,6 +88,24 @@ int run(int argc, char** argv) {
     add_common(*each, options, true);
   }
 
+  CLI::App* dlq = app.add_subcommand("dlq", "Look at the dead letters, or replay them");
+  dlq->require_subcommand(1);
+  hbagent::LetterSelection letters;
+  std::uint64_t letter_id = 0;
+  bool letters_as_json = false;
+  CLI::App* dlq_list = dlq->add_subcommand("list", "List the dead letters, oldest first");
+  dlq_list->add_flag("--json", letters_as_json, "As JSON, a line each, with their payloads");
+  CLI::App* dlq_show = dlq->add_subcommand("show", "Show one dead letter with its payload");
+  dlq_show->add_option("ID", letter_id, "Its number in the list")->required();
+  CLI::App* dlq_replay =
+      dlq->add_subcommand("replay", "Send dead letters through the pipeline again; what is safe then is taken out");
+  dlq_replay->add_option("--id", letters.ids, "Only the letters of these numbers");
+  for (CLI::App* each : {dlq_list, dlq_replay}) {
+    each->add_option("--reason", letters.reason, "Only those refused for this reason");
+    each->add_option("--source", letters.source, "Only those that came through this source");
+  }
+  for (CLI::App* each : {dlq_list, dlq_show, dlq_replay}) add_common(*each, options, true);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -100,6 +118,9 @@ int run(int argc, char** argv) {
   if (journal_verify->parsed()) return hbagent::journal_verify(options);
   if (journal_forget->parsed()) return hbagent::journal_forget(options, journal_sink);
   if (journal_repair->parsed()) return hbagent::journal_repair(options);
+  if (dlq_list->parsed()) return hbagent::list_letters(options, letters, letters_as_json);
+  if (dlq_show->parsed()) return hbagent::show_letter(options, letter_id);
+  if (dlq_replay->parsed()) return hbagent::replay_letters(options, letters);
   if (init->parsed()) return hbagent::init_config(options.plugin_dirs, init_plugins);
   if (options.config.empty()) {
     std::fprintf(stderr, "hbagent: give a configuration with -c FILE, or see hbagent --help\n");

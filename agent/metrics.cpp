@@ -205,6 +205,8 @@ std::string prometheus_text(const Pipeline& pipeline) {
   out.sample("", view.dead_letters.written);
   out.family("hbagent_dead_letters_evicted_total", "counter", "Dead letters that the file's bound pushed out.");
   out.sample("", view.dead_letters.evicted);
+  out.family("hbagent_dead_letters_replayed_total", "counter", "Dead letters that a replay has taken out.");
+  out.sample("", view.dead_letters.taken_out);
   out.family("hbagent_dead_letters_bytes", "gauge", "Size of the dead-letter files.");
   out.sample("", view.dead_letters.bytes);
   out.family("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.");
@@ -256,6 +258,7 @@ std::string status_json(const Pipeline& pipeline) {
   json["journal"] = journal_json(view.config->journal, view.journal);
   json["dead_letters"] = {{"written", view.dead_letters.written},
                           {"evicted", view.dead_letters.evicted},
+                          {"replayed", view.dead_letters.taken_out},
                           {"bytes", view.dead_letters.bytes},
                           {"failing", view.dead_letters.failing}};
   json["resident_bytes"] = resident_bytes();

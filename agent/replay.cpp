@@ -71,9 +71,12 @@ class Replay::Watch {
         changed_.wait(lock, ending, [&] { return expired_ != nullptr; });
         continue;
       }
-      const bool over =
-          changed_.wait_until(lock, ending, deadline_, [&] { return stop_.stop_requested() || !expired_; });
-      if (expired_ == nullptr || (!over && Clock::now() < deadline_)) continue;
+      const auto deadline = deadline_;  // a copy: the wait looks at it without the lock
+      const bool changed = changed_.wait_until(lock, ending, deadline, [&] {
+        return stop_.stop_requested() || expired_ == nullptr || deadline_ != deadline;
+      });
+      if (expired_ == nullptr || (changed && !stop_.stop_requested())) continue;
+      if (ending.stop_requested()) return;
       expired_(stop_.stop_requested() ? "the replay was stopped"
                                       : fmt::format("it has not moved for {} s", kPatience.count()));
       expired_ = nullptr;
@@ -131,7 +134,7 @@ void Replay::run() {
       wait_for_sinks();
       count_new_refusals();
     }
-  } catch (const std::system_error& failure) {  // letters that are not out of the file yet are replayed once more
+  } catch (const std::exception& failure) {  // letters that are not out of the file yet are replayed once more
     tally([&](ReplayResult& result) { result.error = failure.what(); });
   }
   lanes_.clear();

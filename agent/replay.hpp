@@ -16,17 +16,6 @@
 
 namespace hbagent {
 
-// Which letters: all criteria that are set must hold.
-struct LetterSelection {
-  std::string reason, source;
-  std::set<std::uint64_t> ids;
-
-  bool wants(const StoredLetter& letter) const {
-    return (reason.empty() || letter.reason == reason) && (source.empty() || letter.source == source) &&
-           (ids.empty() || ids.contains(letter.id));
-  }
-};
-
 struct ReplayResult {
   std::uint64_t selected = 0;
   std::uint64_t replayed = 0;  // left their file: journaled and safe, delivered, or found to hold no reading

@@ -16,6 +16,7 @@
 
 #include "commands.hpp"
 #include "config.hpp"
+#include "control.hpp"
 #include "http.hpp"
 #include "metrics.hpp"
 #include "pipeline.hpp"
@@ -147,18 +148,6 @@ void print_problems(const Problems& problems) {
   for (const std::string& line : problems.lines()) fmt::print(stderr, "{}\n", line);
 }
 
-// A configuration and the plugins that it refers to.
-std::shared_ptr<const Config> load(const RunOptions& options, Problems& problems) {
-  struct Loaded {
-    std::unique_ptr<PluginCatalog> catalog;
-    std::unique_ptr<Config> config;
-  };
-  auto loaded = std::make_shared<Loaded>();
-  loaded->config = load_config(options.config, options.plugin_dirs, loaded->catalog, problems);
-  if (loaded->config == nullptr) return nullptr;
-  return {loaded, loaded->config.get()};
-}
-
 // The endpoint that the configuration asks for, where one is asked for at all.
 class Endpoint {
  public:
@@ -187,7 +176,7 @@ class Endpoint {
 // What is wrong is told, and changes nothing.
 void reload(const RunOptions& options, Pipeline& pipeline, Endpoint& endpoint, Logger& logger) {
   Problems problems(options.config.string());
-  const auto next = load(options, problems);
+  const auto next = load_shared_config(options.config, options.plugin_dirs, problems);
   try {
     if (next != nullptr) endpoint.follow(*next);
     if (next != nullptr && pipeline.reload(next, problems)) return;
@@ -200,12 +189,14 @@ void reload(const RunOptions& options, Pipeline& pipeline, Endpoint& endpoint, L
 }
 
 // Runs until a stop is asked for, or nothing is left to do; reloads on the way.
-Pipeline::Outcome wait_for_end(const RunOptions& options, Pipeline& pipeline, Endpoint& endpoint, Signals& signals,
-                               Logger& logger) {
+Pipeline::Outcome wait_for_end(const RunOptions& options, Pipeline& pipeline, Endpoint& endpoint, Control& control,
+                               Signals& signals, Logger& logger) {
   for (;;) {
     const auto outcome = pipeline.wait([&] { return signals.stops() > 0 || signals.reload_wanted(); });
     if (signals.stops() > 0 || !signals.take_reload()) return outcome;
+    control.pause("the agent has just read its configuration again");
     reload(options, pipeline, endpoint, logger);
+    control.resume();
   }
 }
 
@@ -247,7 +238,7 @@ int stop_pipeline(Pipeline& pipeline, Pipeline::Outcome outcome, Signals& signal
 int run_agent(const RunOptions& options) {
   Logger logger(options.log_format, options.log_level);
   Problems problems(options.config.string());
-  const auto config = load(options, problems);
+  const auto config = load_shared_config(options.config, options.plugin_dirs, problems);
   if (config == nullptr) {
     print_problems(problems);
     return kExitUsage;
@@ -261,14 +252,17 @@ int run_agent(const RunOptions& options) {
                                                               [](Signals* each) { each->on_signal(nullptr); });
     Endpoint endpoint(pipeline);
     endpoint.follow(*config);
+    Control control(pipeline, [&](const std::string& path) { return answer_http(pipeline, path); });
     if (!pipeline.start(problems)) {
       print_problems(problems);
       return kExitUsage;
     }
+    control.resume();
     logger.info("agent", fmt::format("hbagent {} runs as \"{}\" with {}: {} source(s), {} processor(s), {} sink(s){}",
                                      kVersion, config->agent.id, options.config.string(), config->sources.size(),
                                      config->processors.size(), config->sinks.size(), endpoint.description()));
-    const auto outcome = wait_for_end(options, pipeline, endpoint, signals, logger);
+    const auto outcome = wait_for_end(options, pipeline, endpoint, control, signals, logger);
+    control.pause("the agent stops");
     return stop_pipeline(pipeline, outcome, signals, logger);
   } catch (const std::runtime_error& error) {
     fmt::print(stderr, "{}: {}\n", options.config.string(), error.what());

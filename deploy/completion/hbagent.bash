@@ -60,9 +60,10 @@ _hbagent() {
     case ${words[i]} in
       --plugin-dir) folders+=(--plugin-dir "${words[++i]/#\~/$HOME}") ;;
       --plugin-dir=*) folders+=("${words[i]}") ;;
-      -c | --config | --log-format | --log-level) ((++i)) ;;
-      check | plugins | init | journal) command=${words[i]} ;;
+      -c | --config | --log-format | --log-level | --reason | --source | --id) ((++i)) ;;
+      check | plugins | init | journal | dlq) [[ -n $command ]] || command=${words[i]} ;;
       info | verify | forget | repair) [[ $command != journal ]] || command="journal ${words[i]}" ;;
+      list | show | replay) [[ $command != dlq ]] || command="dlq ${words[i]}" ;;
     esac
   done
   if [[ $current == --*=* ]]; then
@@ -76,17 +77,22 @@ _hbagent() {
     --plugin-dir) _hbagent_files "$current" folders && return ;;
     --log-format) _hbagent_words "$current" 'text json' && return ;;
     --log-level) _hbagent_words "$current" 'debug info warning error' && return ;;
+    --reason | --source | --id) return ;;
   esac
   local binary=${words[0]/#\~/$HOME}
   case $command in
     '') if [[ $current == -* ]]; then
         _hbagent_words "$current" '--config --plugin-dir --log-format --log-level --version --help'
       else
-        _hbagent_words "$current" 'check plugins init journal'
+        _hbagent_words "$current" 'check plugins init journal dlq'
       fi ;;
     check) _hbagent_words "$current" '--config --connect --plugin-dir --help' ;;
     journal) _hbagent_words "$current" 'info verify forget repair --help' ;;
     journal\ *) _hbagent_words "$current" '--config --plugin-dir --help' ;;
+    dlq) _hbagent_words "$current" 'list show replay --help' ;;
+    'dlq list') _hbagent_words "$current" '--config --plugin-dir --reason --source --json --help' ;;
+    'dlq show') _hbagent_words "$current" '--config --plugin-dir --help' ;;
+    'dlq replay') _hbagent_words "$current" '--config --plugin-dir --reason --source --id --help' ;;
     plugins) if [[ $current == -* ]]; then
         _hbagent_words "$current" '--markdown --plugin-dir --help'
       else

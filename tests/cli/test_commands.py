@@ -39,7 +39,8 @@ def test_version_names_the_abi_and_the_plugin_folders(tmp_path):
     assert folders[:4] == [str(tmp_path), "/opt/one", "/opt/two", str(own)]
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["plugins"], ["init"]], ids=lambda words: " ".join(words) or "none")
+@pytest.mark.parametrize("command", [[], ["check"], ["plugins"], ["init"], ["dlq"], ["dlq", "replay"]],
+                         ids=lambda words: " ".join(words) or "none")
 def test_help_goes_to_standard_output(command):
     shown = hbagent(*command, "--help")
     assert shown.returncode == 0 and shown.stderr == ""

@@ -43,7 +43,7 @@ def complete(*words, cwd):
 
 
 @pytest.mark.parametrize(("words", "answers"), [
-    ([""], ["check", "init", "journal", "plugins"]),
+    ([""], ["check", "dlq", "init", "journal", "plugins"]),
     (["p"], ["plugins"]),
     (["--log-"], ["--log-format", "--log-level"]),
     (["--log-level", "w"], ["warning"]),
@@ -55,6 +55,10 @@ def complete(*words, cwd):
     (["-c", "check", "ini"], ["init"]),
     (["journal", "f"], ["forget"]),
     (["journal", "forget", "-"], ["--config", "--help", "--plugin-dir"]),
+    (["dlq", ""], ["--help", "list", "replay", "show"]),
+    (["dlq", "list", "--"], ["--config", "--help", "--json", "--plugin-dir", "--reason", "--source"]),
+    (["dlq", "replay", "--reason", "list", "--i"], ["--id"]),
+    (["dlq", "replay", "--reason", ""], []),
     (["-c", ""], ["agent.toml", "edge site"]),
     (["--config", "edge site/"], ["edge site/other.toml"]),
     (["--config", "=", "age"], ["agent.toml"]),

@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <set>
+#include <sstream>
 
 namespace {
 
@@ -57,6 +58,27 @@ class ProbeSource {
       if (!host_.emit(readings, token_)) return;
     }
     while (!config_.finish && !host_.wait(std::chrono::milliseconds(1000))) {
+    }
+  }
+  // Numbers, which become the times of readings, and other words: "zero" holds no reading, "wait" cannot be decoded
+  // now, "fail" never.
+  void decode(const hb::DecodeInput& input, const hb::DecodeOutput& output) const {
+    std::istringstream words{std::string(input.payload)};
+    for (std::string word; words >> word;) {
+      if (word == "wait") throw hb::Retry("the probe has nothing to decode it with now");
+      if (word == "fail") throw hb::Failed("the probe cannot decode this");
+      if (word == "zero") {
+        output.discard("zero_bpm");
+      } else if (word.find_first_not_of("0123456789") != std::string::npos) {
+        output.reject("no_number", "for the test", word);
+      } else {
+        hb::Reading reading{};
+        reading.time_us = std::stoll(word);
+        reading.received_us = input.received_us;
+        reading.heart_rate = 60;
+        if (!input.key.empty()) hb::set_customer_id(reading, input.key);
+        output.reading(reading);
+      }
     }
   }
   void close() {

@@ -113,7 +113,7 @@ class Host {
   void gauge(const char* name, double value) const { host_.gauge(host_.context, name, value); }
 
   std::string_view instance() const { return host_.instance; }
-  // This instance's private folder; empty in `hbagent check`.
+  // This instance's private folder; empty in `hbagent check` and where dead letters are replayed.
   std::string_view state_dir() const { return host_.state_dir == nullptr ? "" : host_.state_dir; }
   const void* extension(const char* id) const { return host_.extension(host_.context, id); }
 

@@ -141,7 +141,7 @@ typedef struct hb_host {
   uint32_t abi_minor;
   void *context;
   const char *instance;  /* the configured name; text lasts as long as the host */
-  const char *state_dir; /* private folder of this instance, exists; NULL in `check` */
+  const char *state_dir; /* private folder of this instance, exists; NULL in `check` and `dlq replay` */
 
   /* Source, one call at a time, during run. Copies `count` readings (may be 0) through the processors into the
    * journal. Blocks while the journal is full. `token` is 1 or more and never smaller than the one before.
