@@ -1,4 +1,5 @@
-// The journal's file operations in hbagent_crash: they kill the process at a named point, or fail on demand.
+// The file operations of the journal and the dead letters in hbagent_crash: they kill the process at a named point, or
+// fail on demand.
 //
 //   HBAGENT_CRASH_POINT   WHAT.OPERATION.WHEN, such as "segment.write.half": kills there with SIGKILL. WHEN is before,
 //                         after or, for a write, half: half of the bytes are written.
@@ -29,10 +30,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 16> kPoints = {
-    "segment.create", "segment.allocate", "header.write",   "segment.write", "segment.sync", "segment.rename",
-    "segment.remove", "spare.rename",     "spare.remove",   "cursor.write",  "cursor.sync",  "rewrite.create",
-    "rewrite.write",  "rewrite.sync",     "rewrite.rename", "folder.sync"};
+constexpr std::array<std::string_view, 24> kPoints = {
+    "segment.create", "segment.allocate", "header.write",   "segment.write", "segment.sync",   "segment.rename",
+    "segment.remove", "spare.rename",     "spare.remove",   "cursor.write",  "cursor.sync",    "rewrite.create",
+    "rewrite.write",  "rewrite.sync",     "rewrite.rename", "folder.sync",   "letters.create", "letters.write",
+    "letters.rename", "anew.create",      "anew.write",     "anew.sync",     "anew.rename",    "data_dir.sync"};
 
 std::string text_of_environment(const char* name) {
   const char* value = std::getenv(name);
@@ -44,9 +46,10 @@ int number_of_environment(const char* name) {
   return text.empty() ? 0 : std::stoi(text);
 }
 
-// What a file of the journal's folder is, by its name.
+// What a file is, by its name: one of the journal's folder, the dead letters, or what is to take a place of theirs.
 std::string_view kind_of(const fs::path& file) {
   const std::string name = file.filename().string();
+  if (name.starts_with("dead-letters.")) return name.ends_with(".tmp") ? "anew" : "letters";
   if (name.starts_with(kSpareFile)) return "spare";
   if (name.starts_with(kRewriteFile)) return "rewrite";
   return file.extension() == ".cursor" ? "cursor" : "segment";
@@ -162,9 +165,10 @@ class CrashFileIo final : public FileIo {
     after(kind_of(file), "remove");
   }
   void sync_folder(const fs::path& folder) override {
-    before("folder", "sync", folder);
+    const std::string_view kind = folder.filename() == "journal" ? "folder" : "data_dir";
+    before(kind, "sync", folder);
     real_->sync_folder(folder);
-    after("folder", "sync");
+    after(kind, "sync");
   }
 
  private:
