@@ -20,7 +20,7 @@ class KafkaSink {
   struct Config : ConnectionConfig {
     std::string topic = "heartbeats";
     std::string compression = "lz4";
-    std::chrono::milliseconds linger{5};
+    std::chrono::milliseconds linger{1};
     std::chrono::milliseconds write_timeout{30'000};
     bool create_topic = false;
     int partitions = 12;
@@ -47,7 +47,7 @@ class KafkaSink {
               .range(1, 32'767)
               .example("3")));
   // Large, because a write is one round trip at least; a batch takes about 6 MB in the client.
-  static constexpr std::uint32_t batch_size = 20'000;
+  static constexpr std::uint32_t batch_size = 50'000;
 
   // Connects nowhere. hb::Failed where the configuration cannot be used.
   KafkaSink(const Config& config, hb::Host host);
