@@ -14,7 +14,7 @@ std::unique_ptr<Journal> make_journal(const Config& config, Logger& logger) {
   const JournalSection& section = config.journal;
   const bool drop_oldest = section.when_full == JournalSection::WhenFull::drop_oldest;
   if (section.mode == JournalSection::Mode::memory) {
-    return std::make_unique<MemoryJournal>(MemoryJournal::Settings{section.bound(), drop_oldest});
+    return std::make_unique<MemoryJournal>(MemoryJournal::Settings{section.bound(), drop_oldest}, logger);
   }
   return std::make_unique<DiskJournal>(
       make_file_io(),

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <system_error>
+#include <utility>
 
 #include "text.hpp"
 
@@ -28,8 +29,8 @@ bool source_wanted(const std::vector<std::uint32_t>& wanted, std::uint32_t sourc
 }  // namespace
 
 DiskJournal::DiskJournal(std::unique_ptr<FileIo> io, const Settings& settings, Logger& logger)
-    : io_(std::move(io)),
-      logger_(logger),
+    : JournalCore(logger),
+      io_(std::move(io)),
       settings_(settings),
       folder_lock_(settings.folder),
       log_(*io_, folder_lock_.held() ? segments_for(settings)
@@ -141,11 +142,12 @@ bool DiskJournal::drop_oldest() {
   if (!end) return false;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& sink : sinks_) {
-      if (!sink->removed) sink->terms.dropped += sink->cursor.drop_before(*end);
-    }
+    for (const auto& sink : sinks_) drop_before(*sink, *end);
     for (auto& [name, files] : files_) {
-      if (!awake_[name]) files->asleep.drop_before(*end);
+      if (awake_[name]) continue;
+      const std::uint64_t dropped = files->asleep.drop_before(*end);
+      files->gone += dropped;
+      tell_dropped(name, dropped);
     }
   }
   store_cursors(true);
@@ -177,8 +179,7 @@ void DiskJournal::load_cursors() {
       files->asleep = content->cursor;
       log_.set_journal_id(content->journal_id);
     }
-    std::uint64_t gone = 0;
-    clamp(name, files->asleep, gone);
+    files->gone = clamp(name, files->asleep);
     files_.emplace(name, std::move(files));
     awake_[name] = false;
   }
@@ -187,19 +188,21 @@ void DiskJournal::load_cursors() {
 
 // The journal may end before a cursor, when power was lost before the end was synced, and begin behind it, when a file
 // is gone.
-void DiskJournal::clamp(const std::string& sink, SinkCursor& cursor, std::uint64_t& dropped) const {
+std::uint64_t DiskJournal::clamp(const std::string& sink, SinkCursor& cursor) const {
   std::vector<PositionSpan> backlog;
   for (PositionSpan span : cursor.backlog()) {
     span.end = std::min(span.end, appended_);
     if (span.begin < span.end) backlog.push_back(span);
   }
   cursor = SinkCursor(std::min(cursor.live(), appended_), std::move(backlog));
-  dropped = cursor.drop_before(log_.first());
-  if (dropped == 0) return;
-  logger_.error(kComponent,
-                fmt::format("{} readings that sink {} had still to deliver are not in the journal any more: "
-                            "a segment file is gone",
-                            dropped, sink));
+  const std::uint64_t gone = cursor.drop_before(log_.first());
+  if (gone > 0) {
+    logger_.error(kComponent,
+                  fmt::format("{} readings that sink {} had still to deliver are not in the journal any more: "
+                              "a segment file is gone",
+                              gone, sink));
+  }
+  return gone;
 }
 
 std::size_t DiskJournal::add_sink(const JournalSink& spec) {
@@ -223,7 +226,9 @@ std::size_t DiskJournal::add_sink(const JournalSink& spec) {
 }
 
 void DiskJournal::place(Sink& sink) {
-  sink.cursor = files_.at(sink.spec.name)->asleep;
+  SinkFiles& files = *files_.at(sink.spec.name);
+  sink.cursor = files.asleep;
+  sink.terms.dropped += std::exchange(files.gone, 0);
 }
 
 void DiskJournal::remove_sink(std::size_t index, bool for_good) {

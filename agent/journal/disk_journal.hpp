@@ -45,6 +45,7 @@ class DiskJournal final : public JournalCore {
     explicit SinkFiles(CursorFile cursor_file) : file(std::move(cursor_file)) {}
     CursorFile file;                    // guarded by files_mutex_
     SinkCursor asleep;                  // of a sink that the configuration does not have
+    std::uint64_t gone = 0;             // dropped while it slept, or not there any more; its account when it wakes
     std::vector<std::uint32_t> wanted;  // source ids; empty: all
     std::unique_ptr<SegmentReader> reader;
   };
@@ -55,7 +56,7 @@ class DiskJournal final : public JournalCore {
   std::uint64_t done_by_all() const override;
 
   void load_cursors();
-  void clamp(const std::string& sink, SinkCursor& cursor, std::uint64_t& dropped) const;
+  std::uint64_t clamp(const std::string& sink, SinkCursor& cursor) const;  // how many readings are gone
   bool has_room(std::size_t readings) const { return log_.fits(readings) || log_.may_grow(); }
   // Waits until the readings may be written; false: the source is stopped.
   bool make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t readings);
@@ -78,7 +79,6 @@ class DiskJournal final : public JournalCore {
   void recover_from_failed_sync(std::unique_lock<std::mutex>& lock, const std::string& error);
 
   std::unique_ptr<FileIo> io_;
-  Logger& logger_;
   const Settings settings_;
   FolderLock folder_lock_;
   SegmentLog log_;

@@ -1,5 +1,7 @@
 #include "journal/journal_core.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -115,6 +117,18 @@ void JournalCore::appended_to(std::uint64_t end) {
   for (const auto& sink : sinks_) {
     if (appended_ >= sink->wake_at) sink->wake.notify_one();
   }
+}
+
+void JournalCore::drop_before(Sink& sink, std::uint64_t end) {
+  if (sink.removed) return;
+  const std::uint64_t dropped = sink.cursor.drop_before(end);
+  sink.terms.dropped += dropped;
+  tell_dropped(sink.spec.name, dropped);
+}
+
+void JournalCore::tell_dropped(const std::string& sink, std::uint64_t readings) {
+  if (readings == 0) return;
+  logger_.warn("journal", fmt::format("full: dropped {} readings that sink {} had still to deliver", readings, sink));
 }
 
 std::uint64_t JournalCore::wait(std::size_t index, std::uint64_t wanted, Clock::time_point deadline) {

@@ -8,11 +8,13 @@
 
 #include "journal/journal.hpp"
 #include "journal/sink_cursor.hpp"
+#include "log.hpp"
 
 namespace hbagent {
 
 class JournalCore : public Journal {
  public:
+  explicit JournalCore(Logger& logger) : logger_(logger) {}
   std::size_t add_source(const std::string& name) override;
   void remove_source(std::size_t source) override;
   std::size_t add_sink(const JournalSink& sink) override;
@@ -82,6 +84,9 @@ class JournalCore : public Journal {
   std::uint64_t appended_for(const Sink& sink) const { return std::min(appended_, sink.closed_at); }
   void set_acked(Source& source, std::uint64_t token);
   void appended_to(std::uint64_t end);  // wakes the sinks that wait for it
+  // when_full = "drop_oldest" takes what lies before `end` from a sink that is configured.
+  void drop_before(Sink& sink, std::uint64_t end);
+  void tell_dropped(const std::string& sink, std::uint64_t readings);
   // Waits until `room` holds or the source is stopped: false. Sinks take what there is meanwhile.
   template <class Room>
   bool wait_for_room(std::unique_lock<std::mutex>& lock, const Source& source, Room room);
@@ -89,6 +94,7 @@ class JournalCore : public Journal {
   static void pick(const JournalSink& spec, bool source_wanted, std::uint32_t source,
                    std::span<const hb_reading> readings, JournalBatch& batch);
 
+  Logger& logger_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<std::unique_ptr<Sink>> sinks_;

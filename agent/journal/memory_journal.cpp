@@ -11,8 +11,9 @@ constexpr std::size_t kKeptFreeChunks = 32;
 
 }  // namespace
 
-MemoryJournal::MemoryJournal(const Settings& settings)
-    : max_bytes_(std::max<std::uint64_t>(settings.max_bytes, sizeof(Chunk) + kChunkReadings * sizeof(Entry))),
+MemoryJournal::MemoryJournal(const Settings& settings, Logger& logger)
+    : JournalCore(logger),
+      max_bytes_(std::max<std::uint64_t>(settings.max_bytes, sizeof(Chunk) + kChunkReadings * sizeof(Entry))),
       drop_oldest_(settings.drop_oldest) {
   enough_ = std::max<std::uint64_t>(1, max_bytes_ / (sizeof(hb_reading) + sizeof(Entry)) / 2);
 }
@@ -99,10 +100,12 @@ void MemoryJournal::drop_oldest(std::size_t wanted) {
     const Entry entry = entries_.front();
     const std::uint64_t end = entry.first + entry.count;
     // What a sink has in hand is its own to account for.
-    for (const auto& sink : sinks_) {
-      if (!sink->removed) sink->terms.dropped += sink->cursor.drop_before(end);
+    for (const auto& sink : sinks_) drop_before(*sink, end);
+    for (auto& [name, parked] : parked_) {
+      const std::uint64_t dropped = parked.cursor.drop_before(end);
+      parked.gone += dropped;
+      tell_dropped(name, dropped);
     }
-    for (auto& [name, cursor] : parked_) cursor.drop_before(end);
     std::erase_if(passed_, [&](const Passed& before) { return before.source == entry.source; });
     passed_.push_back({end, entry.token, entry.source});
     // Readers that still copy from a chunk share its ownership.
@@ -180,20 +183,21 @@ void MemoryJournal::remove_sink(std::size_t index, bool for_good) {
   if (!for_good) {
     const std::lock_guard lock(mutex_);
     sink(index).cursor.put_back();
-    parked_[sink(index).spec.name] = sink(index).cursor;
+    parked_[sink(index).spec.name] = {sink(index).cursor, 0};
   }
   JournalCore::remove_sink(index, for_good);
 }
 
 std::uint64_t MemoryJournal::done_by_all() const {
   std::uint64_t done = JournalCore::done_by_all();
-  for (const auto& [name, cursor] : parked_) done = std::min(done, cursor.done_to());
+  for (const auto& [name, parked] : parked_) done = std::min(done, parked.cursor.done_to());
   return done;
 }
 
 void MemoryJournal::place(Sink& sink) {
   if (const auto parked = parked_.find(sink.spec.name); parked != parked_.end()) {
-    sink.cursor = parked->second;
+    sink.cursor = parked->second.cursor;
+    sink.terms.dropped += parked->second.gone;
     parked_.erase(parked);
     return;
   }

@@ -15,7 +15,7 @@ class MemoryJournal final : public JournalCore {
     std::uint64_t max_bytes = 0;  // at least one chunk is allowed
     bool drop_oldest = false;
   };
-  explicit MemoryJournal(const Settings& settings);
+  MemoryJournal(const Settings& settings, Logger& logger);
 
   AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token,
                       SourceTerms terms) override;
@@ -34,6 +34,10 @@ class MemoryJournal final : public JournalCore {
     std::uint64_t token;  // safe once this entry is done
     std::uint32_t count;
     std::uint32_t source;
+  };
+  struct Parked {
+    SinkCursor cursor;
+    std::uint64_t gone = 0;  // dropped meanwhile
   };
   // What drop_oldest has taken out of the journal while a sink had it in hand: safe once all sinks are behind `end`.
   struct Passed {
@@ -56,7 +60,7 @@ class MemoryJournal final : public JournalCore {
   const std::uint64_t max_bytes_;
   const bool drop_oldest_;
 
-  std::map<std::string, SinkCursor> parked_;  // of sinks that are about to come back
+  std::map<std::string, Parked> parked_;  // of sinks that are about to come back
   std::deque<Entry> entries_;
   std::vector<Passed> passed_;                 // one a source at most
   std::deque<std::shared_ptr<Chunk>> chunks_;  // from first_chunk_ * kChunkReadings on

@@ -8,6 +8,7 @@
 #include "fault_file_io.hpp"
 #include "journal/disk_journal.hpp"
 #include "journal/segment_folder.hpp"
+#include "quiet_log.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -16,11 +17,6 @@ using namespace hbagent;  // NOLINT(google-build-using-namespace): the subject o
 namespace {
 
 namespace fs = std::filesystem;
-
-Logger& quiet() {
-  static Logger logger(LogFormat::text, static_cast<LogLevel>(static_cast<int>(LogLevel::error) + 1));
-  return logger;
-}
 
 constexpr std::uint64_t kSegment = 1 << 20;  // of a journal of up to 16 MiB
 
@@ -208,6 +204,41 @@ TEST_CASE("drop_oldest on disk drops whole segments, counts them for each sink, 
   Opened again(settings);
   CHECK(again.journal.snapshot().sinks[0].dropped == 0);
   CHECK(drain(again.journal, again.sink) == from_to(static_cast<std::int64_t>(dropped), 100'000));
+}
+
+TEST_CASE("what is dropped while the configuration lacks a sink is on its account when it is back") {
+  TemporaryFolder folder;
+  auto settings = in(folder.path(), 3 * kSegment);
+  settings.drop_oldest = true;
+  std::uint64_t next = 0;
+  Opened made(settings);
+  const std::size_t other = made.journal.add_sink({"other", {}, 0, false});
+  append(made.journal, made.source, numbered(next, 1000), 1);
+  made.journal.remove_sink(other, true);
+  for (std::uint64_t token = 2; token <= 100; ++token) append(made.journal, made.source, numbered(next, 1000), token);
+  const std::size_t back = made.journal.add_sink({"other", {}, 0, false});
+  const auto view = made.journal.snapshot();
+  CHECK(view.sinks[back].dropped == view.sinks[0].dropped);
+  CHECK(view.sinks[back].journaled == 100'000);
+  CHECK(view.sinks[back].balanced());
+}
+
+TEST_CASE("readings of a segment file that is gone are dropped on the sink's account") {
+  TemporaryFolder folder;
+  std::uint64_t next = 0;
+  {
+    Opened made(in(folder.path()));
+    for (std::uint64_t token = 1; token <= 30; ++token) append(made.journal, made.source, numbered(next, 1000), token);
+  }
+  const auto segments = list_segments(folder.path()).segments;
+  REQUIRE(segments.size() > 1);
+  fs::remove(segments[0].path);
+  Opened again(in(folder.path()));
+  const auto terms = again.journal.snapshot().sinks[0];
+  CHECK(terms.dropped == segments[1].name.first);
+  CHECK(terms.journaled == 30'000);
+  CHECK(terms.balanced());
+  CHECK(drain(again.journal, again.sink) == from_to(static_cast<std::int64_t>(terms.dropped), 30'000));
 }
 
 TEST_CASE("a new sink begins with the oldest reading that is kept, or at the end") {

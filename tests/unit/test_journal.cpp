@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "journal/memory_journal.hpp"
+#include "quiet_log.hpp"
 #include "support/catch.hpp"
 
 using hbagent::AppendResult;
@@ -30,7 +31,7 @@ Setup settings(std::size_t sources, std::size_t sinks, std::uint64_t max_bytes =
 
 // Sources "0", "1", ..., and the sinks of the setup, which get such names too.
 std::unique_ptr<Journal> make(const Setup& setup) {
-  auto journal = std::make_unique<MemoryJournal>(setup.journal);
+  auto journal = std::make_unique<MemoryJournal>(setup.journal, quiet());
   for (std::size_t i = 0; i < setup.sources; ++i) journal->add_source(std::to_string(i));
   for (const JournalSink& sink : setup.sinks) journal->add_sink(sink);
   return journal;

@@ -18,7 +18,7 @@ using Clock = Journal::Clock;
 struct Both {
   explicit Both(bool on_disk) {
     if (!on_disk) {
-      journal = std::make_unique<MemoryJournal>(MemoryJournal::Settings{256 << 10, false});
+      journal = std::make_unique<MemoryJournal>(MemoryJournal::Settings{256 << 10, false}, logger);
       return;
     }
     journal = std::make_unique<DiskJournal>(

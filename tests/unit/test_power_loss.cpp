@@ -14,6 +14,7 @@
 
 #include "fault_file_io.hpp"
 #include "journal/disk_journal.hpp"
+#include "quiet_log.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -214,11 +215,6 @@ class Survivor {
   std::map<std::string, int> names_;
   std::map<int, std::string> files_;
 };
-
-Logger& quiet() {
-  static Logger logger(LogFormat::text, static_cast<LogLevel>(static_cast<int>(LogLevel::error) + 1));
-  return logger;
-}
 
 // A sink's view of a run: what was acked, or delivered, when the log had how many operations.
 struct Event {
