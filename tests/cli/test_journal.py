@@ -78,6 +78,23 @@ def test_verify_names_a_damage_and_the_next_run_passes_it(left_behind, tmp_path,
     assert re.search(rf"sink/gone: delivered .* dropped {lost:,}, pending 0", again.log)
 
 
+def test_verify_compares_the_cursors_with_the_segments(left_behind, tmp_path):
+    segments = sorted((tmp_path / "data/journal").glob("*.segment"))
+    whole = segments[-1].read_bytes()
+    with open(segments[-1], "r+b") as newest:
+        newest.truncate(8192)
+    code, text = journal(left_behind, "verify")
+    assert code == 1
+    assert re.search(r"sink file: it had come to position 300000, and the journal ends at \d+: its end was cut off", text)
+    segments[-1].write_bytes(whole)
+    assert journal(left_behind, "verify")[0] == 0
+    segments[0].unlink()
+    code, text = journal(left_behind, "verify")
+    assert code == 1
+    assert re.search(r"sink gone: \d+,\d+ readings that it had still to deliver are gone", text)
+    assert "sink file" not in text
+
+
 def test_a_sink_taken_out_of_the_configuration_is_kept_until_it_is_forgotten(left_behind, tmp_path):
     code, text = journal(left_behind, "forget", "gone")
     assert code == 2 and "the configuration still has the sink" in text

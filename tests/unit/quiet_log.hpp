@@ -5,7 +5,6 @@
 
 inline hbagent::Logger& quiet() {
   using hbagent::LogLevel;
-  static hbagent::Logger logger(hbagent::LogFormat::text,
-                                static_cast<LogLevel>(static_cast<int>(LogLevel::error) + 1));
+  static hbagent::Logger logger(hbagent::LogFormat::text, static_cast<LogLevel>(static_cast<int>(LogLevel::error) + 1));
   return logger;
 }
