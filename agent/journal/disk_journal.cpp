@@ -22,6 +22,13 @@ SegmentLog::Settings segments_for(const DiskJournal::Settings& settings) {
   return {settings.folder, size, static_cast<std::size_t>(settings.max_bytes / size)};
 }
 
+// drop_oldest takes a whole segment, which may hold one reading that a sink still waits for: so a sink that is awake
+// from here on has as much room again before it. The least that full segments hold is frames of one reading.
+std::uint64_t wake_sinks_at(const SegmentLog::Settings& log) {
+  const std::uint64_t least = (log.segment_size - kHeaderBlock) / (sizeof(FrameHeader) + sizeof(hb_reading));
+  return std::max<std::uint64_t>(1, least * (std::max<std::size_t>(log.max_segments, 2) - 1) / 2);
+}
+
 bool source_wanted(const std::vector<std::uint32_t>& wanted, std::uint32_t source) {
   return wanted.empty() || std::find(wanted.begin(), wanted.end(), source) != wanted.end();
 }
@@ -37,7 +44,7 @@ DiskJournal::DiskJournal(std::unique_ptr<FileIo> io, const Settings& settings, L
                                      : throw JournalError(fmt::format(
                                            "another process uses the journal in {}; stop it, or give this one its own",
                                            settings.folder.string()))) {
-  enough_ = settings.max_bytes / sizeof(hb_reading) / 2;
+  enough_ = wake_sinks_at(segments_for(settings));
   appended_ = log_.end();
   synced_ = log_.segments().back().name.first;  // what an earlier run may not have made durable becomes so now
   load_cursors();

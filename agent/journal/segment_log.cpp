@@ -279,6 +279,7 @@ std::optional<SegmentView> SegmentLog::find(std::uint64_t position) const {
 }
 
 bool SegmentLog::release(std::uint64_t position, bool keep_files) {
+  const std::lock_guard one_releases(release_mutex_);
   for (bool any = false;; any = true) {
     File oldest;
     bool recycle = false;

@@ -112,6 +112,7 @@ class SegmentLog {
   std::uint64_t end_ = 0;
   std::size_t names_written_ = 0;  // how many names the newest segment's table has
 
+  std::mutex release_mutex_;  // taken before mutex_: one lets go of segments at a time
   mutable std::mutex mutex_;
   std::vector<std::string> names_;  // only ever grows
   std::deque<File> segments_;       // by sequence; the last one is appended to

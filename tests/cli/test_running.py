@@ -1,6 +1,7 @@
 """A running agent from outside: signals, locks, logs, and what it says about itself over HTTP."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -86,6 +87,19 @@ def test_stop_gives_up_after_shutdown_timeout_and_says_what_is_left(agent, tmp_p
     has_pending(running)
     assert running.terminate() == 1
     assert re.search(r"stopped with [\d,]+ readings undelivered", running.log)
+
+
+def test_first_signal_after_the_sources_have_ended_still_drains(agent, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    running = agent('[[source]]\nplugin = "generator"\nspeed = "max"\ncount = 20000\n' + IN_MEMORY
+                    + f'[[sink]]\nplugin = "file"\npath = "{pipe}"\nretry_max = "200ms"\n').start()
+    running.wait_log(r"source/generator: finished")
+    running.send_signal(signal.SIGTERM)
+    running.wait_log("SIGTERM: stopping")
+    with open(pipe, encoding="utf-8") as readings:  # only now somebody reads
+        assert sum(1 for _ in readings) == 20_000
+    assert running.wait() == 0, running.log_tail()
 
 
 def test_second_signal_stops_at_once(agent, tmp_path):

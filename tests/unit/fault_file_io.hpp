@@ -35,6 +35,9 @@ class FileFaults {
     const auto found = syncs_.find(file);
     return found == syncs_.end() ? 0 : found->second;
   }
+  // Renames and removals that the operating system refused.
+  void count_own_failure() { ++own_failures_; }
+  int own_failures() const { return own_failures_; }
   void count_read(std::size_t bytes) { read_bytes_ += bytes; }
   std::uint64_t read_bytes() const { return read_bytes_; }
   void check(const std::string& operation, const std::filesystem::path& file) {
@@ -49,6 +52,7 @@ class FileFaults {
 
  private:
   std::atomic<std::uint64_t> read_bytes_{0};
+  std::atomic<int> own_failures_{0};
   mutable std::mutex mutex_;
   std::string operation_, part_;
   int error_ = 0;
@@ -85,11 +89,11 @@ class FaultyFileIo final : public FileIo {
   }
   void rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
     faults_->check("rename", from);
-    real_->rename(from, to);
+    counting([&] { real_->rename(from, to); });
   }
   void remove(const std::filesystem::path& file) override {
     faults_->check("remove", file);
-    real_->remove(file);
+    counting([&] { real_->remove(file); });
   }
   void sync_folder(const std::filesystem::path& folder) override {
     faults_->check("sync_folder", folder);
@@ -97,6 +101,16 @@ class FaultyFileIo final : public FileIo {
   }
 
  private:
+  template <class Operation>
+  void counting(const Operation& operation) {
+    try {
+      operation();
+    } catch (const std::system_error&) {
+      faults_->count_own_failure();
+      throw;
+    }
+  }
+
   std::shared_ptr<FileFaults> faults_;
   std::unique_ptr<FileIo> real_ = make_posix_file_io();
 };

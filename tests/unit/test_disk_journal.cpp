@@ -206,6 +206,24 @@ TEST_CASE("drop_oldest on disk drops whole segments, counts them for each sink, 
   CHECK(drain(again.journal, again.sink) == from_to(static_cast<std::int64_t>(dropped), 100'000));
 }
 
+TEST_CASE("a drop and a commit that let go of the same segment do not get in each other's way") {
+  TemporaryFolder folder;
+  auto settings = in(folder.path(), 2 * kSegment);
+  settings.drop_oldest = true;
+  const auto faults = std::make_shared<FileFaults>();
+  Opened made(settings, faulty_file_io(faults));
+  std::atomic<bool> done{false};
+  std::thread reader([&] {
+    while (!done) drain(made.journal, made.sink);
+  });
+  std::uint64_t next = 0;
+  for (std::uint64_t token = 1; token <= 5000; ++token) append(made.journal, made.source, numbered(next, 100), token);
+  done = true;
+  reader.join();
+  CHECK(faults->own_failures() == 0);
+  CHECK(made.journal.snapshot().sinks[made.sink].balanced());
+}
+
 TEST_CASE("what is dropped while the configuration lacks a sink is on its account when it is back") {
   TemporaryFolder folder;
   auto settings = in(folder.path(), 3 * kSegment);

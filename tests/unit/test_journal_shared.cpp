@@ -2,6 +2,7 @@
 #include <hbagent/testing.hpp>
 
 #include <chrono>
+#include <future>
 #include <thread>
 
 #include "journal/disk_journal.hpp"
@@ -16,13 +17,13 @@ namespace {
 using Clock = Journal::Clock;
 
 struct Both {
-  explicit Both(bool on_disk) {
+  explicit Both(bool on_disk, bool drop_oldest = false) {
     if (!on_disk) {
-      journal = std::make_unique<MemoryJournal>(MemoryJournal::Settings{256 << 10, false}, logger);
+      journal = std::make_unique<MemoryJournal>(MemoryJournal::Settings{256 << 10, drop_oldest}, logger);
       return;
     }
     journal = std::make_unique<DiskJournal>(
-        make_posix_file_io(), DiskJournal::Settings{folder.path(), 2 << 20, false, std::chrono::milliseconds(1)},
+        make_posix_file_io(), DiskJournal::Settings{folder.path(), 2 << 20, drop_oldest, std::chrono::milliseconds(1)},
         logger);
   }
   AppendResult append(std::size_t source, std::size_t count, std::uint64_t token) const {
@@ -97,6 +98,28 @@ TEST_CASE("a source that waits for its turn behind one that waits for room can b
   CHECK(journal.snapshot().sources[full].balanced());
   journal.stop_source(full);
   one.join();
+}
+
+TEST_CASE("drop_oldest takes nothing from a sink that waits for a larger batch than the journal holds") {
+  const bool on_disk = GENERATE(false, true);
+  const Both both(on_disk, true);
+  Journal& journal = *both.journal;
+  const std::size_t source = journal.add_source("one");
+  const std::size_t sink = journal.add_sink({"s", {}, 0, false});
+  const std::uint64_t wakes =
+      on_disk ? 5'100 : 1'500;  // within 100 readings: what the whole bound less a part is good for
+  std::uint64_t token = 0;
+  for (int round = 0; round < 60; ++round) {  // several times what there is room for
+    auto woken = std::async(std::launch::async,
+                            [&] { return journal.wait(sink, 1'000'000, Clock::now() + std::chrono::seconds(30)); });
+    while (journal.snapshot().sinks[sink].pending < wakes) {
+      REQUIRE(both.append(source, 100, ++token) == AppendResult::appended);
+    }
+    CHECK(woken.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+    CHECK(woken.get() >= wakes - 200);
+    CHECK(both.read_and_commit(sink, 1'000'000) >= wakes);
+    CHECK(journal.snapshot().sinks[sink].dropped == 0);
+  }
 }
 
 TEST_CASE("one nudge ends one wait of a sink, also when it comes first") {

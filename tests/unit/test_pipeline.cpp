@@ -263,6 +263,19 @@ TEST_CASE("a stop drains what is pending before the source stores its acks") {
   CHECK(run.pipeline->pending() == 0);
 }
 
+TEST_CASE("a stop drains the others also beside a sink that has failed for good") {
+  const std::string path = output_path();
+  Run run(source("count = 5000\nfinish = false") + sink("failed", "fail_for_good = true") +
+          sink("s", into(path) + "batch_size = 100000\nbatch_timeout = \"60s\""));
+  REQUIRE(run.start());
+  run.until([](const auto& view) {
+    return view.sinks[1].terms.journaled == 5000 && view.sinks[0].status.state == Instance::State::failed;
+  });
+  CHECK(run.pipeline->stop(Pipeline::within(std::chrono::seconds(30))));
+  CHECK(times_in(path) == counting(5000));
+  CHECK(run.balanced_view().sinks[0].terms.pending == 5000);
+}
+
 TEST_CASE("a sink that fails for good stops alone, and when it was the last the agent ends") {
   Run run(source("count = 100\nfinish = false") + sink("s", "fail_for_good = true"));
   REQUIRE(run.start());
