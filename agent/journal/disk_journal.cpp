@@ -201,7 +201,7 @@ std::uint64_t DiskJournal::clamp(const std::string& sink, SinkCursor& cursor) co
     span.end = std::min(span.end, appended_);
     if (span.begin < span.end) backlog.push_back(span);
   }
-  cursor = SinkCursor(std::min(cursor.live(), appended_), std::move(backlog));
+  cursor = SinkCursor(std::min(cursor.live(), appended_), backlog);
   const std::uint64_t gone = cursor.drop_before(log_.first());
   if (gone > 0) {
     logger_.error(kComponent,

@@ -4,6 +4,19 @@
 
 namespace hbagent {
 
+SinkCursor::SinkCursor(std::uint64_t live, const std::vector<PositionSpan>& backlog) : live_(live) {
+  for (const PositionSpan& span : backlog) {
+    if (!backlog_.empty() && backlog_.back().end == span.begin) {
+      backlog_.back().end = span.end;
+    } else {
+      backlog_.push_back(span);
+    }
+  }
+  if (backlog_.empty() || backlog_.back().end != live_) return;
+  live_ = backlog_.back().begin;
+  backlog_.pop_back();
+}
+
 PositionSpan SinkCursor::take(std::uint64_t limit, std::uint64_t appended) {
   const bool live_there = appended > live_;
   if (!backlog_.empty() && (!live_there || ++turn_ % kBacklogTurn == 0)) {

@@ -20,8 +20,9 @@ class SinkCursor {
  public:
   SinkCursor() = default;
   explicit SinkCursor(std::uint64_t at) : live_(at) {}
-  // As it was stored: everything before `live` but the backlog is done.
-  SinkCursor(std::uint64_t live, std::vector<PositionSpan> backlog) : live_(live), backlog_(std::move(backlog)) {}
+  // As it was stored: everything before `live` but the backlog, which is in order, is done. What was in hand then is
+  // part of the backlog, and read in its turn: pieces that touch become one, and what touches `live` is no backlog.
+  SinkCursor(std::uint64_t live, const std::vector<PositionSpan>& backlog);
 
   // How many readings the next take may find, and whether any of them wait behind live ones.
   std::uint64_t available(std::uint64_t appended) const {

@@ -2,6 +2,7 @@
 #include <hbagent/testing.hpp>
 
 #include <fstream>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -320,6 +321,23 @@ TEST_CASE("a second process may not use the journal") {
   TemporaryFolder folder;
   const Opened made(in(folder.path()));
   CHECK_THROWS_AS(DiskJournal(make_posix_file_io(), in(folder.path()), quiet()), JournalError);
+}
+
+TEST_CASE("what a sink had in hand when its cursor was stored comes first again") {
+  TemporaryFolder folder;
+  std::uint64_t next = 0;
+  std::optional<Snapshot> killed;
+  {
+    Opened made(in(folder.path()));
+    append(made.journal, made.source, numbered(next, 100), 1);
+    JournalBatch batch;
+    made.journal.read(made.sink, 40, batch);
+    made.journal.add_sink({"another", {}, 0, false});  // stores every cursor
+    killed.emplace(folder.path());
+  }
+  Opened again(in(killed->copy.path()));
+  append(again.journal, again.source, numbered(next, 100), 1);
+  CHECK(drain(again.journal, again.sink, 30) == from_to(0, 200));
 }
 
 TEST_CASE("newest_first serves what comes next, and what waited behind it, each once") {

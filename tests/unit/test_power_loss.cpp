@@ -290,7 +290,8 @@ TEST_CASE("after power loss at any point everything that was acked is there, onc
         journal.commit(sink, terms);
       }
       // In order and each once; what is acked and not delivered before lies there without a gap, up to `safe` at least.
-      REQUIRE(std::adjacent_find(got.begin(), got.end(), std::greater_equal<>()) == got.end());
+      const auto turn = std::adjacent_find(got.begin(), got.end(), std::greater_equal<>());
+      if (turn != got.end()) FAIL(name << " gets " << turn[1] << " behind " << turn[0] << " of " << got.size());
       // Nothing acked is passed over that the sink had not at least begun to commit.
       std::int64_t done = 0;
       for (const Event& event : committed[name]) {
