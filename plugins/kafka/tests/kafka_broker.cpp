@@ -189,6 +189,12 @@ Client PlainClient::client(rd_kafka_type_t type, const std::string& group) const
 std::string PlainClient::new_topic(int partitions, const std::map<std::string, std::string>& settings) {
   static std::atomic<int> last{0};
   const std::string name = "test-" + std::to_string(++last);
+  make_topic(name, partitions, settings);
+  return name;
+}
+
+void PlainClient::make_topic(const std::string& name, int partitions,
+                             const std::map<std::string, std::string>& settings) {
   const Client admin = client(RD_KAFKA_PRODUCER);
   char text[512];
   const NewTopic topic(rd_kafka_NewTopic_new(name.c_str(), partitions, 1, text, sizeof text));
@@ -206,7 +212,6 @@ std::string PlainClient::new_topic(int partitions, const std::map<std::string, s
       rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &count);
   check(rd_kafka_topic_result_error(results[0]), "create " + name);
   wait_until("the partitions have leaders", 30s, [&] { return partition_count(admin.get(), name) == partitions; });
-  return name;
 }
 
 int PlainClient::partition_count(rd_kafka_t* client, const std::string& name) const {

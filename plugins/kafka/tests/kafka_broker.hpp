@@ -55,6 +55,7 @@ class PlainClient {
 
   // A topic with a name of its own. `settings` are topic settings such as max.message.bytes.
   std::string new_topic(int partitions, const std::map<std::string, std::string>& settings = {});
+  void make_topic(const std::string& name, int partitions, const std::map<std::string, std::string>& settings = {});
   void produce(const std::string& topic, const std::vector<Record>& records);
   // Everything in the topic now, by partition and offset.
   std::vector<Record> read_all(const std::string& topic);

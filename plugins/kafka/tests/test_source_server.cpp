@@ -272,6 +272,21 @@ TEST_CASE("a group that begins at the latest record, a regular expression, a top
   for (const auto number : numbers(host.readings())) CHECK(number == 100);
 }
 
+TEST_CASE("a topic that is made after the source has begun is read within a minute") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = "made-later";
+  TestHost host;
+  host.ack_at_once(true);
+  RunningSource source(host, config_for(KafkaBroker::shared(), topic));
+  wait_until("the missing topic is noticed", 90s, [&] { return host.health() && !host.health()->first; });
+  CHECK_THAT(host.health()->second, contains_text(topic));
+  kafka.make_topic(topic, 2);
+  kafka.produce(topic, numbered_records(100));
+  wait_until("all readings", 60s, [&] { return host.emitted() >= 100; });  // librdkafka's own pace: 5 minutes
+  source.stop();
+  CHECK((numbers(host.readings()) == range(100)));
+}
+
 TEST_CASE("a fixed member name that is used twice is a failure, not a quarrel") {
   PlainClient kafka(KafkaBroker::shared().address());
   const std::string topic = kafka.new_topic(1);
