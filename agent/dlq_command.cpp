@@ -92,27 +92,19 @@ int print_result(const ReplayResult& result) {
   return all ? kExitDone : kExitFailed;
 }
 
-// What the agent said went wrong.
-std::string error_in(const std::string& body) {
-  const std::string text = one_line(body);
-  constexpr std::string_view kBegin = "{\"error\":\"", kEnd = "\"}";
-  if (!text.starts_with(kBegin) || !text.ends_with(kEnd)) return text;
-  return text.substr(kBegin.size(), text.size() - kBegin.size() - kEnd.size());
-}
-
 // By a running agent. nullopt: none runs.
 std::optional<int> replay_there(const AgentSection& agent, const LetterSelection& selection) {
   const ControlClient client(agent.data_dir);
   const auto begun = client.post(kReplayPath, to_json(selection));
   if (!begun) return std::nullopt;
-  if (begun->status != 202) throw std::runtime_error("the agent does not replay: " + error_in(begun->body));
+  if (begun->status != 202) throw std::runtime_error("the agent does not replay: " + error_in_json(begun->body));
   for (;;) {
     const auto answer = client.get(kReplayPath);
     if (!answer) {
       throw std::runtime_error("the agent has ended meanwhile; letters that it had not done with are still there");
     }
     const auto progress = progress_from_json(answer->body);
-    if (answer->status != 200 || !progress) throw std::runtime_error("the agent says: " + error_in(answer->body));
+    if (answer->status != 200 || !progress) throw std::runtime_error("the agent says: " + error_in_json(answer->body));
     if (!progress->running) return print_result(progress->result);
     std::this_thread::sleep_for(kPoll);
   }

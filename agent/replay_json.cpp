@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "text.hpp"
+
 namespace hbagent {
 namespace {
 
@@ -22,6 +24,11 @@ std::optional<Value> parse(std::string_view text, const Read& read) {
 }
 
 }  // namespace
+
+std::string error_in_json(const std::string& text) {
+  const auto error = parse<std::string>(text, [](const json& value) { return value.at("error").get<std::string>(); });
+  return one_line(error.value_or(text));
+}
 
 std::string to_json(const LetterSelection& selection) {
   return text_of({{"reason", selection.reason}, {"source", selection.source}, {"ids", selection.ids}});
