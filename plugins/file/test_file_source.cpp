@@ -235,7 +235,7 @@ TEST_CASE("of a line with several bad parts each is reported once, also where it
   config.time.from = hb::codec::TimeFrom::receive;
   TestHost host("test", folder.state());
   FileSource source(config, host.host());
-  for (const std::size_t kept : {1, 1, 2, 0}) {
+  for (const std::size_t kept : {1U, 1U, 2U, 0U}) {
     host.most_dead_letters = kept;
     source.open();
     CHECK_THROWS_AS(source.run(), hb::Retry);

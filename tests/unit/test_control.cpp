@@ -25,7 +25,7 @@ HttpAnswer echo(const HttpRequest& request) {
 
 TEST_CASE("a client reaches the server whatever the length of the folder's path, and its body arrives") {
   const TemporaryFolder folder;
-  for (const std::size_t length : {1, 60, 107, 108, 200}) {
+  for (const std::size_t length : {1U, 60U, 107U, 108U, 200U}) {
     const auto path = folder.path() / std::string(length, 'x');
     std::filesystem::create_directory(path);
     const HttpServer server(listen_locally(path, kControlSocket), echo);

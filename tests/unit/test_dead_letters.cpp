@@ -81,7 +81,7 @@ TEST_CASE("what is larger than its share is cut, with its size, and the bound ho
   hbagent::StoredLetter letter;
   for (auto reader = letters.read(); reader.next(letter);) kept[letter.id] = letter;
   REQUIRE(kept.size() == 5);
-  for (const std::uint64_t id : {1, 2, 3, 4}) {
+  for (const std::uint64_t id : {1U, 2U, 3U, 4U}) {
     INFO(id);
     CHECK(kept[id].truncated);
     CHECK(kept[id].payload.size() <= kBound / 8);

@@ -195,7 +195,7 @@ TEST_CASE("a dead sink holds up nobody until the bound is reached") {
   const std::string path = output_path();
   Run run(source("count = 2000\nfinish = false") + sink("dead", "dead = true") + sink("live", into(path)));
   REQUIRE(run.start());
-  run.until([](const auto& view) { return view.sinks[1].terms.delivered == 2000; });
+  run.until([](const auto& view) { return view.sinks[1].terms.delivered == 2000 && view.sinks[0].status.retries > 0; });
   CHECK(times_in(path) == counting(2000));
   const auto view = run.balanced_view();
   CHECK(view.sinks[0].terms.pending == 2000);
