@@ -19,6 +19,10 @@ formatter=$(find_formatter) || {
   printf 'skipped: clang-format %s is not installed\n' "$VERSION"
   exit 77
 }
+git rev-parse --is-inside-work-tree >/dev/null 2>&1 || {
+  printf 'skipped: no git work tree says which files are ours\n'
+  exit 77
+}
 mapfile -t files < <(git ls-files '*.cpp' '*.hpp')
 if ((${#files[@]} == 0)); then
   printf 'no C++ files: is this a git work tree?\n' >&2

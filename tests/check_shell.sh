@@ -7,6 +7,10 @@ command -v shellcheck >/dev/null || {
   printf 'skipped: shellcheck is not installed\n'
   exit 77
 }
+git rev-parse --is-inside-work-tree >/dev/null 2>&1 || {
+  printf 'skipped: no git work tree says which files are ours\n'
+  exit 77
+}
 mapfile -t scripts < <(git grep -lE -e '^#!.*\bb?a?sh$' -e '^# shellcheck shell=')
 if ((${#scripts[@]} == 0)); then
   printf 'no shell scripts: is this a git work tree?\n' >&2
