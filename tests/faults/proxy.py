@@ -11,8 +11,8 @@ class Proxy:
     """Forwards connections on `port` to `target_port`. While it is cut, nothing goes through and nothing is closed:
     what was sent waits, and new connections are neither refused nor answered."""
 
-    def __init__(self, target_port):
-        self.port = processes.free_port()
+    def __init__(self, target_port, port=None):
+        self.port = port or processes.free_port()
         self._target_port = target_port
         self._whole = threading.Event()
         self._whole.set()
