@@ -1,5 +1,6 @@
 """The faults of the matrix: how each strikes all pipelines at once, and how it is over."""
 
+import contextlib
 import os
 import subprocess
 import time
@@ -43,14 +44,35 @@ class Fault:
         """When the agents have ended."""
 
 
+@contextlib.contextmanager
+def sinks_held_up(servers, topologies):
+    """Nothing is stored meanwhile: Kafka stands still, and the tables are locked."""
+    locks = [topology.database.connect() for topology in topologies]
+    servers.kafka.pause()
+    try:
+        for lock in locks:
+            lock.autocommit = False
+            lock.cursor().execute("LOCK TABLE heartbeats IN ACCESS EXCLUSIVE MODE")
+        yield
+    finally:
+        for lock in locks:
+            lock.close()
+        servers.kafka.resume()
+
+
 class AgentKilled(Fault):
+    """With seconds of readings in its journal that no source would give again."""
     name = "agent kill -9"
 
     def strike(self, topologies):
-        for topology in topologies:
-            for agent in topology.agents:
-                agent.kill()
-        hold(1)
+        with sinks_held_up(self.servers, topologies):
+            for topology in topologies:
+                agent = topology.agents[0]
+                agent.wait_while_running(lambda: agent.status()["sinks"][0]["pending"] > 3 * topology.setting.rate, 30,
+                                         "to have seconds of readings pending")
+            for topology in topologies:
+                for agent in topology.agents:
+                    agent.kill()
         for topology in topologies:
             for agent in topology.agents:
                 agent.start()
@@ -167,21 +189,15 @@ class DiskFull(Fault):
         self._mounted.append(disk)
 
     def strike(self, topologies):
-        self.servers.kafka.pause()
-        locks = [topology.database.connect() for topology in topologies]
-        for lock in locks:
-            lock.autocommit = False
-            lock.cursor().execute("LOCK TABLE heartbeats IN ACCESS EXCLUSIVE MODE")
-        for disk in self._mounted:
-            self._fill(disk / "ballast")
-        for topology in topologies:
-            agent = topology.agents[0]
-            agent.wait_while_running(lambda: "No space left" in agent.get("/readyz")[1], 30, "to say that the disk is full")
-            assert agent.metrics().value("hbagent_journal_accepting") == 0
-        hold(1)
-        for lock in locks:
-            lock.close()
-        self.servers.kafka.resume()
+        with sinks_held_up(self.servers, topologies):
+            for disk in self._mounted:
+                self._fill(disk / "ballast")
+            for topology in topologies:
+                agent = topology.agents[0]
+                agent.wait_while_running(lambda: "No space left" in agent.get("/readyz")[1], 30,
+                                         "to say that the disk is full")
+                assert agent.metrics().value("hbagent_journal_accepting") == 0
+            hold(1)
         for disk in self._mounted:
             (disk / "ballast").unlink()
         for topology in topologies:
