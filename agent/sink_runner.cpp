@@ -21,6 +21,11 @@ double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
+// Receive times may run ahead of the clock: hb::ReceiveClock gives none twice, and the clock may be set back.
+double delay_seconds(std::int64_t received_us, std::int64_t now_us) {
+  return static_cast<double>(std::max<std::int64_t>(now_us - received_us, 0)) / 1e6;
+}
+
 }  // namespace
 
 SinkRunner::SinkRunner(const InstanceConfig& config, const Surroundings& surroundings)
@@ -124,7 +129,7 @@ void SinkRunner::work() {
     if (was_down && config.keys.backlog == InstanceKeys::Backlog::live_first) around_.journal.newest_first(index_);
     const std::lock_guard lock(progress_mutex_);
     last_progress_ = Clock::now();
-    if (newest_us != 0) progress_.last_delay_seconds = static_cast<double>(wall_clock_us() - newest_us) / 1e6;
+    if (newest_us != 0) progress_.last_delay_seconds = delay_seconds(newest_us, wall_clock_us());
   }
 }
 

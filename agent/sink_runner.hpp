@@ -55,7 +55,7 @@ class SinkRunner {
   struct Progress {
     std::uint64_t writes = 0;
     double write_seconds = 0;           // spent in write
-    double last_delay_seconds = 0;      // from receipt to delivery, of the newest reading of the last batch
+    double last_delay_seconds = 0;      // from receipt to delivery, of the newest reading of the last batch; 0 or more
     double seconds_since_progress = 0;  // since the last commit, or since there was something to do
   };
   Progress progress() const;

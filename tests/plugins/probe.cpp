@@ -17,6 +17,7 @@ class ProbeSource {
     std::int64_t dead_letter_every = 0;
     std::int64_t failures = 0;
     std::int64_t flag_every = 0;
+    std::chrono::microseconds ahead{0};
     bool finish = true;
     bool refuse_config = false;
   };
@@ -28,6 +29,7 @@ class ProbeSource {
       hb::option("dead_letter_every", &Config::dead_letter_every, "A dead letter after so many emits; 0: never."),
       hb::option("failures", &Config::failures, "How often run fails before it begins."),
       hb::option("flag_every", &Config::flag_every, "Flag every n-th reading as high; 0: none."),
+      hb::option("ahead", &Config::ahead, "How far receive times are ahead of the clock."),
       hb::option("finish", &Config::finish, "End after the last; else wait to be stopped."),
       hb::option("refuse_config", &Config::refuse_config, "Throw in the constructor."));
 
@@ -43,7 +45,7 @@ class ProbeSource {
       while (emitted_ < config_.count && static_cast<std::int64_t>(readings.size()) < config_.batch) {
         hb::Reading reading{};
         reading.time_us = config_.first + emitted_++;
-        reading.received_us = host_.now_us();
+        reading.received_us = host_.now_us() + config_.ahead.count();
         reading.heart_rate = 60;
         if (config_.flag_every > 0 && emitted_ % config_.flag_every == 0) reading.flags = HB_FLAG_HIGH;
         hb::set_customer_id(reading, "probe");

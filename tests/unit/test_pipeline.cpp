@@ -228,6 +228,15 @@ TEST_CASE("drop_oldest keeps the source going and counts what is lost") {
   CHECK(view.sinks[0].terms.dropped > 90000);
 }
 
+TEST_CASE("a delay is never negative, also where receive times run ahead of the clock") {
+  for (const char* ahead : {"0s", "1h"}) {
+    Run run(source("count = 100\nahead = \"" + std::string(ahead) + "\"") + sink("s", into(output_path())));
+    const double delay = run.to_end().sinks[0].progress.last_delay_seconds;
+    CHECK(delay >= 0);
+    CHECK((delay == 0) == (std::string(ahead) == "1h"));
+  }
+}
+
 TEST_CASE("from and where route readings") {
   const std::string flagged = output_path(), second = output_path();
   Run run(source("name = \"one\"\ncount = 100\nflag_every = 10") + source("name = \"two\"\ncount = 50\nfirst = 1000") +
