@@ -36,7 +36,10 @@ bool Pipeline::needs_restart(const Config& next, Problems& problems) const {
   check("[agent] data_dir", next.agent.data_dir == config_->agent.data_dir);
   check("[agent] dead_letter_max_size",
         next.agent.dead_letter_max_size.value == config_->agent.dead_letter_max_size.value);
-  check("[journal]", next.journal.mode == config_->journal.mode && next.journal_folder() == config_->journal_folder() &&
+  // A folder that is in data_dir only because the file names none is told with data_dir.
+  const bool same_folder = (next.journal.path.empty() && config_->journal.path.empty()) ||
+                           next.journal_folder() == config_->journal_folder();
+  check("[journal]", next.journal.mode == config_->journal.mode && same_folder &&
                          next.journal.bound() == config_->journal.bound() &&
                          next.journal.sync_interval == config_->journal.sync_interval &&
                          next.journal.when_full == config_->journal.when_full);

@@ -96,6 +96,18 @@ def test_a_wrong_configuration_changes_nothing(agent, tmp_path):
     assert running.terminate() == 0
 
 
+def test_only_what_cannot_change_is_named(agent, tmp_path):
+    running = agent(source() + sink(tmp_path, "kept")).start().wait_ready()
+    running.configure(source() + sink(tmp_path, "kept") + f'[agent]\ndata_dir = "{tmp_path}/another"\n')
+    running.reload()
+    running.wait_log("not reloaded: the configuration as it was goes on")
+    assert re.findall(r"(\S+ ?\S*) cannot change", running.log) == ["[agent] data_dir"]
+    running.configure(source() + sink(tmp_path, "kept") + f'[journal]\npath = "{tmp_path}/another"\n')
+    running.reload()
+    running.wait_log(r"\[journal\] cannot change while the agent runs: restart it")
+    assert running.terminate() == 0
+
+
 def test_a_dead_sink_that_is_taken_out_keeps_nobody_and_nothing_is_lost(agent, tmp_path):
     dead = '[[sink]]\nplugin = "postgres"\nname = "dead"\nhost = "127.0.0.1"\nport = 1\n'
     more = f'[agent]\ndata_dir = "{tmp_path}/data"\nshutdown_timeout = "300ms"\n'
