@@ -196,8 +196,7 @@ bool Pipeline::stop(const Deadline& deadline) {
   drained = drained || wait_until(deadline, [this] { return sources_in(Phase::stopped); });
   const bool asked = deadline() != kNever;  // else the sinks have all the time that they need
   for (const auto& sink : sinks_) {
-    const bool later = asked && keeps_pending() && sink->instance().status().state == Instance::State::down;
-    later ? sink->abort() : sink->drain();
+    asked && waits_for_far_side(sink) ? sink->abort() : sink->drain();
   }
   drained = drained && wait_until(deadline, [this] { return sinks_in(Phase::ended); });
   if (!drained) {
@@ -301,6 +300,10 @@ ReplaySite Pipeline::replay_site() {
 
 bool Pipeline::keeps_pending() const {
   return config_->journal.mode == JournalSection::Mode::disk;
+}
+
+bool Pipeline::waits_for_far_side(const Slot<SinkRunner>& sink) const {
+  return keeps_pending() && sink->instance().status().state == Instance::State::down;
 }
 
 }  // namespace hbagent

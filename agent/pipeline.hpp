@@ -110,6 +110,8 @@ class Pipeline {
   bool create(const Sources& sources, const Sinks& sinks, Problems& problems);
   void go();  // those that have not begun yet
   bool needs_restart(const Config& next, Problems& problems) const;
+  // A drain would only take time: it cannot deliver now, and the disk keeps what is pending.
+  bool waits_for_far_side(const Slot<SinkRunner>& sink) const;
   void end_sources(Sources ending, const Deadline& deadline);
   void end_sinks(Sinks ending, const Config& next, const Deadline& deadline);
   template <class Slots>

@@ -133,7 +133,7 @@ void Pipeline::end_sinks(Sinks ending, const Config& next, const Deadline& deadl
       continue;
     }
     if (const auto index = sink->index()) journal_->close_sink(*index);
-    sink->drain();
+    waits_for_far_side(sink) ? sink->abort() : sink->drain();
   }
   if (!wait_until(deadline, all_ended)) {
     for (const auto& sink : ending) sink->abort();

@@ -110,9 +110,10 @@ def test_only_what_cannot_change_is_named(agent, tmp_path):
 
 def test_a_dead_sink_that_is_taken_out_keeps_nobody_and_nothing_is_lost(agent, tmp_path):
     dead = '[[sink]]\nplugin = "postgres"\nname = "dead"\nhost = "127.0.0.1"\nport = 1\n'
-    more = f'[agent]\ndata_dir = "{tmp_path}/data"\nshutdown_timeout = "300ms"\n'
+    more = f'[agent]\ndata_dir = "{tmp_path}/data"\nshutdown_timeout = "1h"\n'
     running = agent(source() + sink(tmp_path, "kept") + dead + more).start()
     wait_until(lambda: len(keys(tmp_path, "kept")) > 100, 30, "the pipeline to run")
+    running.wait_log("sink/dead: .*trying again")
     reloaded(running, source() + sink(tmp_path, "kept") + more, 1)
     running.wait_log(r'keeps \d+ readings for sink "dead", which the configuration does not have')
     # Back under its name as another plugin: it gets everything, from the first reading on.
@@ -120,6 +121,27 @@ def test_a_dead_sink_that_is_taken_out_keeps_nobody_and_nothing_is_lost(agent, t
     wait_until(lambda: len(keys(tmp_path, "dead")) > 200, 30, "the sink to catch up")
     assert running.terminate() == 0
     assert keys(tmp_path, "dead") == keys(tmp_path, "kept")
+
+
+def test_in_memory_a_sink_that_is_down_has_its_time_to_come_back(agent, tmp_path):
+    folder = tmp_path / "late"
+    folder.touch()  # in the place of a folder: the sink cannot open its file
+    common = (source() + sink(tmp_path, "kept")
+              + f'[agent]\ndata_dir = "{tmp_path}/data"\nshutdown_timeout = "1h"\n[journal]\nmode = "memory"\n')
+    running = agent(common + sink(folder, "late", 'retry_max = "100ms"')).start()
+    running.wait_log("sink/late: .*trying again")
+    wait_until(lambda: len(keys(tmp_path, "kept")) > 100, 30, "readings that the sink has not had")
+    running.configure(common)
+    running.reload()
+    running.wait_log("SIGHUP")
+    wait_until(lambda: len(running.status()["sinks"]) == 1, 30, "the reload to be under way")
+    folder.unlink()
+    folder.mkdir()
+    wait_until(lambda: running.status()["reloads"] == 1, 30, "the reload to end")
+    assert running.terminate() == 0
+    late, kept = keys(folder, "late"), keys(tmp_path, "kept")
+    assert len(late) > 100 and late == kept[:len(late)]
+    assert "had not delivered" not in running.log
 
 
 def test_the_endpoint_moves_with_the_configuration(agent, tmp_path):
