@@ -196,7 +196,8 @@ bool Pipeline::stop(const Deadline& deadline) {
   drained = drained || wait_until(deadline, [this] { return sources_in(Phase::stopped); });
   const bool asked = deadline() != kNever;  // else the sinks have all the time that they need
   for (const auto& sink : sinks_) {
-    asked && waits_for_far_side(sink) ? sink->abort() : sink->drain();
+    const bool later = asked && waits_for_far_side(sink);
+    later ? sink->abort() : sink->drain();
   }
   drained = drained && wait_until(deadline, [this] { return sinks_in(Phase::ended); });
   if (!drained) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -113,7 +114,8 @@ class Pipeline {
   // A drain would only take time: it cannot deliver now, and the disk keeps what is pending.
   bool waits_for_far_side(const Slot<SinkRunner>& sink) const;
   void end_sources(Sources ending, const Deadline& deadline);
-  void end_sinks(Sinks ending, const Config& next, const Deadline& deadline);
+  // Returns what the journal keeps for those that do not come back, by name.
+  std::map<std::string, std::uint64_t> end_sinks(Sinks ending, const Config& next, const Deadline& deadline);
   template <class Slots>
   bool join_or_leave(Slots& slots);  // false: some do not return; each is named in the log
   template <class Slots>

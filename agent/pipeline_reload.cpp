@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "pipeline.hpp"
 #include "text.hpp"
@@ -18,13 +19,46 @@ bool has(const std::vector<InstanceConfig>& instances, const std::string& name) 
   return std::any_of(instances.begin(), instances.end(), [&](const auto& each) { return each.name() == name; });
 }
 
-// "postgres, alerts" of runners.
 template <class Slots>
-std::string names_of(const Slots& slots) {
+std::vector<std::string> names_of(const Slots& slots) {
   std::vector<std::string> names;
-  for (const auto& runner : slots) names.push_back(runner->instance().component());
-  return names.empty() ? "none" : joined(names);
+  for (const auto& runner : slots) names.push_back(runner->instance().config().name());
+  return names;
 }
+
+// What a reload has done, for one line of the log.
+class Changes {
+ public:
+  // `waiting`: readings that the journal keeps for those that have ended, by name.
+  void tell(const char* kind, const std::vector<InstanceConfig>& before, const std::vector<InstanceConfig>& now,
+            const std::vector<std::string>& begun, const std::map<std::string, std::uint64_t>& waiting) {
+    for (const InstanceConfig& each : now) {
+      if (std::find(begun.begin(), begun.end(), each.name()) == begun.end()) {
+        ++unchanged_;
+      } else {
+        told_.push_back(
+            fmt::format("{} \"{}\" {}", kind, each.name(), has(before, each.name()) ? "restarted" : "added"));
+      }
+    }
+    for (const InstanceConfig& each : before) {
+      if (has(now, each.name())) continue;
+      const auto found = waiting.find(each.name());
+      told_.push_back(fmt::format("{} \"{}\" ended", kind, each.name()));
+      if (found != waiting.end()) told_.back() += fmt::format(" ({} readings wait for it)", grouped(found->second));
+    }
+  }
+  void tell(const std::string& what) { told_.push_back(what); }
+
+  std::string text() const {
+    const std::string changed = joined(told_);
+    if (unchanged_ == 0) return changed;
+    return fmt::format("{}{}{} unchanged", changed, changed.empty() ? "" : "; ", unchanged_);
+  }
+
+ private:
+  std::vector<std::string> told_;
+  std::size_t unchanged_ = 0;
+};
 
 }  // namespace
 
@@ -66,7 +100,8 @@ bool Pipeline::reload(std::shared_ptr<const Config> next, Problems& problems) {
   }
   if (!create(fresh_sources, fresh_sinks, problems)) return false;  // their destructors join them
 
-  const std::string begun = fmt::format("{}; {}", names_of(fresh_sources), names_of(fresh_sinks));
+  const std::shared_ptr<const Config> before = config_;
+  const auto begun_sources = names_of(fresh_sources), begun_sinks = names_of(fresh_sinks);
   Sources ending_sources;
   Sinks ending_sinks;
   {
@@ -91,16 +126,19 @@ bool Pipeline::reload(std::shared_ptr<const Config> next, Problems& problems) {
     replace(sinks_, fresh_sinks, ending_sinks, next->sinks, true);
     config_ = next;
   }
-  const std::string ended = fmt::format("{}; {}", names_of(ending_sources), names_of(ending_sinks));
   const Deadline deadline = within(next->agent.shutdown_timeout);
   end_sources(std::move(ending_sources), deadline);
-  end_sinks(std::move(ending_sinks), *next, deadline);
+  const auto waiting = end_sinks(std::move(ending_sinks), *next, deadline);
   go();
   {
     const std::lock_guard lock(slots_mutex_);
     ++reloads_;
   }
-  logger_.info("agent", fmt::format("reloaded: ended {}; begun {}; the others went on", ended, begun));
+  Changes changes;
+  if (!same_processors) changes.tell("processors changed");
+  changes.tell("source", before->sources, next->sources, begun_sources, {});
+  changes.tell("sink", before->sinks, next->sinks, begun_sinks, waiting);
+  logger_.info("agent", fmt::format("reloaded {}: {}", next->file.filename().string(), changes.text()));
   return true;
 }
 
@@ -122,7 +160,7 @@ void Pipeline::end_sources(Sources ending, const Deadline& deadline) {
   }
 }
 
-void Pipeline::end_sinks(Sinks ending, const Config& next, const Deadline& deadline) {
+std::map<std::string, std::uint64_t> Pipeline::end_sinks(Sinks ending, const Config& next, const Deadline& deadline) {
   const auto all_ended = [&] {
     return std::all_of(ending.begin(), ending.end(), [](const auto& sink) { return sink->phase() == Phase::ended; });
   };
@@ -140,17 +178,24 @@ void Pipeline::end_sinks(Sinks ending, const Config& next, const Deadline& deadl
     board_.wait_until(PhaseBoard::Clock::now() + kGrace, all_ended);
   }
   leave_behind(ending);
+  std::map<std::string, std::uint64_t> waiting;
   for (const auto& sink : ending) {
     const auto index = sink->index();
     if (!index) continue;
+    const std::string& name = sink->instance().config().name();
     const std::uint64_t pending = journal_->snapshot().sinks[*index].pending;
-    const bool for_good = !has(next.sinks, sink->instance().config().name());
-    if (for_good && pending > 0 && !keeps_pending()) {
-      logger_.warn(sink->instance().component(),
-                   fmt::format("taken out with {} readings that it had not delivered", grouped(pending)));
+    const bool for_good = !has(next.sinks, name);
+    if (for_good && pending > 0) {
+      if (keeps_pending()) {
+        waiting[name] = pending;
+      } else {
+        logger_.warn(sink->instance().component(),
+                     fmt::format("taken out with {} readings that it had not delivered", grouped(pending)));
+      }
     }
     journal_->remove_sink(*index, for_good);
   }
+  return waiting;
 }
 
 // Threads that are stuck inside a plugin: they and what they refer to stay until the process ends.

@@ -42,7 +42,7 @@ def test_what_is_the_same_goes_on_untouched(agent, tmp_path):
     running = agent(both).start().wait_ready()
     reloaded(running, source() + sink(tmp_path, "kept") + sink(tmp_path, "changed", "batch_size = 7")
              + sink(tmp_path, "added"), 1)
-    assert "ended none; sink/changed; begun none; sink/changed, sink/added" in running.log
+    running.wait_log('agent: reloaded agent.toml: sink "changed" restarted, sink "added" added; 2 unchanged\n')
     wait_until(lambda: len(keys(tmp_path, "added")) > 100, 30, "the new sink to get readings")
     assert running.terminate() == 0
     every = keys(tmp_path, "kept")
@@ -74,6 +74,7 @@ def test_a_source_that_is_taken_out_and_one_that_comes(agent, tmp_path):
     running = agent(source("one") + sink(tmp_path, "all")).start().wait_ready()
     wait_until(lambda: len(keys(tmp_path, "all")) > 100, 30, "the first source to emit")
     reloaded(running, source("two", seed=2) + sink(tmp_path, "all"), 1)
+    running.wait_log('agent: reloaded agent.toml: source "two" added, source "one" ended; 1 unchanged\n')
     wait_until(lambda: len(keys(tmp_path, "all", "two")) > 100, 30, "the second source to emit")
     whose = [customer[:3] for customer, _ in keys(tmp_path, "all")]
     assert whose == sorted(whose), "the first source went on beside the second"
@@ -115,12 +116,22 @@ def test_a_dead_sink_that_is_taken_out_keeps_nobody_and_nothing_is_lost(agent, t
     wait_until(lambda: len(keys(tmp_path, "kept")) > 100, 30, "the pipeline to run")
     running.wait_log("sink/dead: .*trying again")
     reloaded(running, source() + sink(tmp_path, "kept") + more, 1)
+    running.wait_log(r'agent: reloaded agent.toml: sink "dead" ended \([\d,]+ readings wait for it\); 2 unchanged\n')
     running.wait_log(r'keeps \d+ readings for sink "dead", which the configuration does not have')
     # Back under its name as another plugin: it gets everything, from the first reading on.
     reloaded(running, source() + sink(tmp_path, "kept") + sink(tmp_path, "dead") + more, 2)
     wait_until(lambda: len(keys(tmp_path, "dead")) > 200, 30, "the sink to catch up")
     assert running.terminate() == 0
     assert keys(tmp_path, "dead") == keys(tmp_path, "kept")
+
+
+def test_other_processors_restart_every_source(agent, tmp_path):
+    running = agent(source() + sink(tmp_path, "kept")).start().wait_ready()
+    reloaded(running, source() + sink(tmp_path, "kept") + '[[processor]]\nplugin = "validate"\n', 1)
+    running.wait_log('agent: reloaded agent.toml: processors changed, source "one" restarted; 1 unchanged\n')
+    reloaded(running, source() + sink(tmp_path, "kept") + '[[processor]]\nplugin = "validate"\n', 2)
+    running.wait_log('agent: reloaded agent.toml: 2 unchanged\n')
+    assert running.terminate() == 0
 
 
 def test_in_memory_a_sink_that_is_down_has_its_time_to_come_back(agent, tmp_path):
