@@ -66,8 +66,10 @@ void FileSource::close() {
 
 void FileSource::run() {
   stopped_ = false;
+  Ticker ticker(PositionTracker::kSaveInterval, [this] { tracker_.commit(false); });
   try {
     while (!stopped_ && !host_.stopping()) {
+      ticker.check();
       const bool moved = read_all();
       if (!moved && !flush()) break;
       tracker_.commit(false);

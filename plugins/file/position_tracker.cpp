@@ -8,7 +8,6 @@
 namespace hb::file {
 namespace {
 
-constexpr auto kSaveInterval = std::chrono::seconds(1);
 // Entries of files not seen again; beyond this the oldest go.
 constexpr std::size_t kMaxUnseen = 10'000;
 // Marks kept one by one; beyond this every second one of a file is merged into its successor.
@@ -20,6 +19,7 @@ PositionTracker::PositionTracker(Host host, bool resume)
     : host_(host), store_(resume ? host.state_dir() : std::string_view()) {}
 
 void PositionTracker::load() {
+  const std::lock_guard lock(mutex_);
   if (loaded_) return;
   try {
     for (Position& position : store_.load()) {
@@ -51,6 +51,7 @@ std::optional<PositionTracker::FileIndex> PositionTracker::find(std::string_view
 }
 
 PositionTracker::FileIndex PositionTracker::enter(std::string_view path, std::uint64_t inode, int fd) {
+  const std::lock_guard lock(mutex_);
   if (const auto known = find(path, inode, fd)) {
     files_[*known].open = true;
     files_[*known].acked.path = path;
@@ -73,7 +74,28 @@ PositionTracker::FileIndex PositionTracker::free_entry() {
   return files_.size() - 1;
 }
 
+void PositionTracker::leave(FileIndex file) {
+  const std::lock_guard lock(mutex_);
+  files_[file].open = false;
+}
+
+Mark PositionTracker::emitted(FileIndex file) const {
+  const std::lock_guard lock(mutex_);
+  return files_[file].emitted;
+}
+
+void PositionTracker::renamed(FileIndex file, std::string_view path) {
+  const std::lock_guard lock(mutex_);
+  files_[file].acked.path = path;
+}
+
+std::size_t PositionTracker::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
+}
+
 std::vector<Position> PositionTracker::left_under(std::string_view path) const {
+  const std::lock_guard lock(mutex_);
   std::vector<Position> found;
   for (const auto& [acked, emitted, open] : files_) {
     if (open || acked.path != path) continue;
@@ -83,6 +105,7 @@ std::vector<Position> PositionTracker::left_under(std::string_view path) const {
 }
 
 void PositionTracker::emitted_up_to(FileIndex file, const Mark& mark, std::uint64_t token) {
+  const std::lock_guard lock(mutex_);
   files_[file].emitted = mark;
   waiting_.push_back({token, file, mark});
   if (waiting_.size() > kMaxWaiting) thin_out();
@@ -102,6 +125,7 @@ void PositionTracker::thin_out() {
 
 void PositionTracker::commit(bool now) {
   const std::uint64_t acked = host_.acked();
+  const std::lock_guard lock(mutex_);
   while (!waiting_.empty() && waiting_.front().token <= acked) {
     const Waiting& safe = waiting_.front();
     Position& position = files_[safe.file].acked;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,10 +25,11 @@ struct Mark {
   Fingerprint start;
 };
 
-// Used on the source's thread only.
+// Thread-safe: acks come also while the source's thread waits in emit.
 class PositionTracker {
  public:
   using FileIndex = std::size_t;
+  static constexpr std::chrono::seconds kSaveInterval{1};
 
   // `resume` false: stored positions are neither used nor written.
   PositionTracker(Host host, bool resume);
@@ -39,9 +41,9 @@ class PositionTracker {
   // The entry of an open file: where to go on reading it, or at its beginning. Throws std::system_error.
   FileIndex enter(std::string_view path, std::uint64_t inode, int fd);
   // The file is no longer read. Its position is kept for when it is found again.
-  void leave(FileIndex file) { files_[file].open = false; }
-  Mark emitted(FileIndex file) const { return files_[file].emitted; }
-  void renamed(FileIndex file, std::string_view path) { files_[file].acked.path = path; }
+  void leave(FileIndex file);
+  Mark emitted(FileIndex file) const;
+  void renamed(FileIndex file, std::string_view path);
   // Where reading of files stopped, safe or not, that had this path when they were last seen and are not open now.
   std::vector<Position> left_under(std::string_view path) const;
 
@@ -52,7 +54,7 @@ class PositionTracker {
   void commit(bool now);
 
   // For tests and memory bounds: marks that wait for their token.
-  std::size_t waiting() const { return waiting_.size(); }
+  std::size_t waiting() const;
 
  private:
   struct File {
@@ -66,12 +68,14 @@ class PositionTracker {
     Mark mark;
   };
 
+  // All of them with the mutex held.
   std::optional<FileIndex> find(std::string_view path, std::uint64_t inode, int fd) const;
   FileIndex free_entry();
   void thin_out();
   void save();
 
   Host host_;
+  mutable std::mutex mutex_;  // guards what follows
   bool loaded_ = false;
   bool changed_ = false;
   PositionStore store_;

@@ -97,6 +97,31 @@ TEST_CASE("a recording without a single contact gives discards and nothing else"
   REQUIRE_FALSE(run.emits.empty());
 }
 
+TEST_CASE("the position is kept while emit waits, for a kill without warning") {
+  const Folder folder;
+  write_file(folder / "a.jsonl", json_rows(0, 20'000));
+  TestHost host("test", folder.state());
+  host.ack_at_once(true);
+  std::uint64_t kept = 0, safe = 0;
+  host.after_emit = [&](TestHost& self) {
+    if (self.emits().size() < 3) {
+      safe = self.emitted();  // the mark of an emit comes when it has returned
+      return;
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (kept < safe && std::chrono::steady_clock::now() < deadline) {
+      const auto positions = PositionStore(folder.state()).load();
+      if (!positions.empty()) kept = positions[0].lines;
+    }
+    self.stop();
+  };
+  FileSource source(config_for(folder / "a.jsonl"), host.host());
+  source.open();
+  source.run();
+  REQUIRE(safe > 0);
+  CHECK(kept == safe);
+}
+
 TEST_CASE("after a restart reading goes on exactly behind what was acknowledged") {
   const Folder folder;
   write_file(folder / "a.jsonl", json_rows(0, 20'000));

@@ -15,6 +15,7 @@ constexpr std::int64_t kEarliestStart = 315'532'800'000'000;  // 1980-01-01
 constexpr std::int64_t kEndOfTime = 7'258'118'400'000'000;    // 2200-01-01: within every limit downstream
 constexpr auto kShortestWait = 10ms;                          // so that slow rates are handed on in batches too
 constexpr auto kLongestWait = 1s;                             // so that a clock that was set is noticed
+constexpr auto kStoreInterval = 1s;
 constexpr std::int64_t kHouseKeepingUs = 1'000'000;
 constexpr std::int64_t kClockStepUs = 1'000'000;  // less is a clock that is adjusted, which evens out
 
@@ -93,11 +94,15 @@ void GeneratorSource::run() {
   std::optional<Pace> pace;
   std::int64_t now = host_.now_us();
   if (speed_) pace = make_pace(now);
+  hb::Ticker ticker(kStoreInterval, [this] { store_position(); });
   while (position_->next < end_ && !host_.stopping()) {
     const std::int64_t before = std::exchange(now, host_.now_us());
     // A clock that was set back holds up only readings that have the clock's own times.
     if (pace && now < before - kClockStepUs) pace = make_pace(now);
-    if (now - kept_house_us_ >= kHouseKeepingUs || now < kept_house_us_) keep_house(pace, now);
+    if (now - kept_house_us_ >= kHouseKeepingUs || now < kept_house_us_) {
+      ticker.check();
+      keep_house(pace, now);
+    }
     const std::uint32_t count = due(pace, now);
     if (count == 0) {
       if (wait_for_next(*pace, now)) return;
@@ -172,12 +177,12 @@ bool GeneratorSource::wait_for_next(const Pace& pace, std::int64_t now) const {
 
 void GeneratorSource::keep_house(const std::optional<Pace>& pace, std::int64_t now) {
   kept_house_us_ = now;
-  store_position();
   if (!pace) return;
   const std::int64_t behind = pace->reading_time(now) - cadence_.time_us(position_->next);
   host_.gauge("behind_seconds", static_cast<double>(std::max<std::int64_t>(behind, 0)) * 1e-6);
 }
 
+// On the ticker's thread while the source runs.
 void GeneratorSource::store_position() {
   if (!file_ || !position_) return;
   const auto acked = static_cast<std::int64_t>(host_.acked());

@@ -22,6 +22,17 @@ def numbered(series, number):
     return f"{series}-{number % CUSTOMERS:02}", microseconds(START) + number * 1000, 40 + number % 151
 
 
+def as_csv(series, number):
+    customer, time_us, rate = numbered(series, number)
+    moment = (EPOCH + datetime.timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{customer},{moment},{rate}"
+
+
+def as_json(series, number):
+    customer, moment, rate = as_csv(series, number).split(",")
+    return f'{{"customer_id":"{customer}","time":"{moment}","heart_rate":{rate}}}'
+
+
 class GrowingFile:
     """A file to which a thread appends numbered readings, in uneven bursts that also end in the middle of a line.
 
@@ -56,11 +67,7 @@ class GrowingFile:
         return as_dict(numbered(self.series, number) for number in range(self.written))
 
     def _line(self, number):
-        customer, time_us, rate = numbered(self.series, number)
-        moment = (EPOCH + datetime.timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        if self._csv:
-            return f"{customer},{moment},{rate}\n"
-        return f'{{"customer_id":"{customer}","time":"{moment}","heart_rate":{rate}}}\n'
+        return (as_csv if self._csv else as_json)(self.series, number) + "\n"
 
     def _grow(self):
         begin = time.monotonic()

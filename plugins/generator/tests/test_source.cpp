@@ -245,25 +245,42 @@ TEST_CASE("it goes on behind what was safe") {
   CHECK(other.logs().front().second.find("another series") != std::string::npos);
 }
 
-TEST_CASE("the position is kept while it runs, for a kill without warning") {
+TEST_CASE("the position is kept while emit waits, for a kill without warning") {
   const Folder folder;
   Config config = fast_config(100, 500'000);
   config.resume = true;
   TestHost host("test", folder.path);
   host.keep_readings = false;
   host.ack_at_once(true);
-  host.set_now_us(kNewYear);
-  host.after_emit = [&](TestHost& self) { self.set_now_us(kNewYear + static_cast<std::int64_t>(self.emitted()) * 10); };
+  std::optional<generator::Position> kept;
+  host.after_emit = [&](TestHost& self) {
+    if (self.emitted() < 100'000) return;
+    const std::string series = "generator seed 1 customers 100 interval_us 1000000 start " + config.start;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    do {
+      std::string why;
+      kept = generator::PositionFile(folder.path, series).load(why);
+    } while ((!kept || kept->next - kept->first < 100'000) && std::chrono::steady_clock::now() < deadline);
+    self.stop();
+  };
   GeneratorSource source(config, host.host());
   source.open();
-  source.run();  // 5 s by the clock, and no close
+  source.run();
+  REQUIRE(kept);
+  CHECK(kept->next - kept->first == static_cast<std::int64_t>(host.emitted()));
+}
 
-  std::string why;
-  const std::string series = "generator seed 1 customers 100 interval_us 1000000 start " + config.start;
-  const auto position = generator::PositionFile(folder.path, series).load(why);
-  REQUIRE(position);
-  CHECK(position->next - position->first >= 390'000);  // at most a second, 100'000 readings, and a batch behind
-  CHECK(position->next - position->first < 500'000);
+TEST_CASE("a position that cannot be kept is told to the agent") {
+  const Folder folder;
+  Config config = fast_config(100, 0);
+  config.resume = true;
+  TestHost host("test", folder.path);
+  host.keep_readings = false;
+  host.ack_at_once(true);
+  GeneratorSource source(config, host.host());
+  source.open();
+  std::filesystem::remove_all(folder.path);
+  CHECK_THROWS_AS(source.run(), hb::Retry);
 }
 
 TEST_CASE("with the clock, a restart goes on from now, and with resume it makes up for the break") {

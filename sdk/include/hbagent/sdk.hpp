@@ -17,6 +17,7 @@
 #include <hbagent/host.hpp>
 #include <hbagent/options.hpp>
 #include <hbagent/receive_clock.hpp>
+#include <hbagent/ticker.hpp>
 
 #include <array>
 #include <exception>
