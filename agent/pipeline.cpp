@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 #include "journal/disk_journal.hpp"
 #include "journal/memory_journal.hpp"
@@ -25,6 +27,19 @@ JournalSink journal_sink(const InstanceConfig& sink) {
   return {sink.name(), sink.keys.from, sink.where, sink.keys.start == InstanceKeys::Start::latest};
 }
 
+[[noreturn]] void throw_unusable(const Config& config, const std::system_error& error) {
+  const std::string& data_dir = config.agent.data_dir;
+  if (error.code() == std::errc::no_space_on_device || error.code().value() == EDQUOT) {
+    throw DiskFull(
+        fmt::format("data_dir \"{}\": the disk is full: {}; free some of it and start again (with a lower "
+                    "max_size in [journal] less is needed to begin)",
+                    data_dir, error.what()));
+  }
+  throw std::runtime_error(
+      fmt::format("data_dir \"{}\" cannot be used: {}; set data_dir in [agent] to a folder that this user may write to",
+                  data_dir, error.what()));
+}
+
 }  // namespace
 
 Pipeline::Pipeline(std::shared_ptr<const Config> config, Logger& logger, Parts parts)
@@ -43,15 +58,7 @@ Pipeline::Pipeline(std::shared_ptr<const Config> config, Logger& logger, Parts p
     for (std::size_t i = 0; i < sources; ++i) sources_.push_back(make_source(config_, i));
     for (std::size_t i = 0; i < config_->sinks.size(); ++i) sinks_.push_back(make_sink(config_, i));
   } catch (const std::system_error& error) {
-    if (error.code() == std::errc::no_space_on_device) {
-      throw std::runtime_error(
-          fmt::format("data_dir \"{}\" has no room: {}; make some, or set max_size in [journal] lower",
-                      data_dir.string(), error.what()));
-    }
-    throw std::runtime_error(
-        fmt::format("data_dir \"{}\" cannot be used: {}; set data_dir in [agent] to a folder that "
-                    "this user may write to",
-                    data_dir.string(), error.what()));
+    throw_unusable(*config_, error);
   }
 }
 
@@ -118,10 +125,10 @@ bool Pipeline::start(Problems& problems) {
   if (!create(sources_, sinks_, problems)) return false;
   try {
     go();
-  } catch (...) {
+  } catch (const std::system_error& error) {
     for (const auto& sink : sinks_) sink->abort();
     for (const auto& source : sources_) source->request_stop();
-    throw;
+    throw_unusable(*config_, error);
   }
   return true;
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,15 @@
 
 namespace hbagent {
 
+// The disk is too full for a start: nothing is wrong with the configuration.
+struct DiskFull : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 class Pipeline {
  public:
-  // Takes hold of data_dir: creates it, locks it against a second agent, opens the dead letters. Throws
-  // std::runtime_error that says what to do.
+  // Takes hold of data_dir: creates it, locks it against a second agent, opens the dead letters. Throws DiskFull, or
+  // another std::runtime_error, that says what to do.
   enum class Parts { all, sinks };  // sinks: nothing comes in but by replay_site
   Pipeline(std::shared_ptr<const Config> config, Logger& logger, Parts parts = Parts::all);
   ~Pipeline();
@@ -33,7 +39,7 @@ class Pipeline {
   Pipeline& operator=(const Pipeline&) = delete;
 
   // Creates every instance, each on its thread. What a plugin has against its configuration is a problem; then nothing
-  // has been opened, and nothing runs.
+  // has been opened, and nothing runs. Throws as the constructor does.
   bool start(Problems& problems);
 
   // Goes over to another configuration while it runs. What is the same in both goes on untouched; sources and sinks

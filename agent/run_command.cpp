@@ -264,6 +264,9 @@ int run_agent(const RunOptions& options) {
     const auto outcome = wait_for_end(options, pipeline, endpoint, control, signals, logger);
     control.pause("the agent stops");
     return stop_pipeline(pipeline, outcome, signals, logger);
+  } catch (const DiskFull& error) {
+    fmt::print(stderr, "{}: {}\n", options.config.string(), error.what());
+    return kExitFailed;
   } catch (const std::runtime_error& error) {
     fmt::print(stderr, "{}: {}\n", options.config.string(), error.what());
     return kExitUsage;

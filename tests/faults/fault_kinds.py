@@ -2,14 +2,12 @@
 
 import contextlib
 import os
-import subprocess
 import time
-
-import pytest
 
 from support.agent import binary
 
 from .proxy import Proxy
+from .small_disk import SmallDisk
 from .topologies import Setting
 
 HOLD = float(os.environ.get("HBAGENT_FAULT_HOLD", "3"))  # seconds that an outage lasts
@@ -175,48 +173,33 @@ class DiskFull(Fault):
 
     def __init__(self, servers, folder):
         super().__init__(servers, folder)
-        self._mounted = []
+        self._disks = []
 
     def setting(self):
         return Setting(rate=10_000)
 
     def arrange(self, topology):
-        disk = topology.agents[0].data_folder
-        disk.mkdir()
-        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", disk], capture_output=True, text=True)
-        if mount.returncode != 0:
-            pytest.skip(f"a file system of a chosen size cannot be mounted here: {mount.stderr.strip()}")
-        self._mounted.append(disk)
+        self._disks.append(SmallDisk(topology.agents[0].data_folder, "20m"))
 
     def strike(self, topologies):
         with sinks_held_up(self.servers, topologies):
-            for disk in self._mounted:
-                self._fill(disk / "ballast")
+            for disk in self._disks:
+                disk.fill()
             for topology in topologies:
                 agent = topology.agents[0]
                 agent.wait_while_running(lambda: "No space left" in agent.get("/readyz")[1], 30,
                                          "to say that the disk is full")
                 assert agent.metrics().value("hbagent_journal_accepting") == 0
             hold(1)
-        for disk in self._mounted:
-            (disk / "ballast").unlink()
+        for disk in self._disks:
+            disk.make_room()
         for topology in topologies:
             agent = topology.agents[0]
             agent.wait_while_running(lambda: agent.metrics().value("hbagent_journal_accepting") == 1, 30, "to accept again")
 
-    @staticmethod
-    def _fill(ballast):
-        with open(ballast, "wb", buffering=0) as file:
-            for block in (1 << 16, 4096):
-                try:
-                    while True:
-                        file.write(b"\0" * block)
-                except OSError:  # no space left
-                    pass
-
     def close(self):
-        for disk in self._mounted:
-            subprocess.run(["umount", disk], check=True)
+        for disk in self._disks:
+            disk.close()
 
 
 class DiskReadOnly(Fault):
