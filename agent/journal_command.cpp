@@ -4,15 +4,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
-#include <optional>
-#include <system_error>
 
 #include "commands.hpp"
 #include "config.hpp"
 #include "journal/cursor_file.hpp"
 #include "journal/folder_lock.hpp"
-#include "journal/frame_scanner.hpp"
-#include "journal/segment_folder.hpp"
+#include "journal/journal_folder.hpp"
 #include "journal/segment_log.hpp"
 #include "text.hpp"
 
@@ -20,76 +17,6 @@ namespace hbagent {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What one segment holds, found by walking through it.
-struct Walk {
-  std::uint64_t first = 0, end = 0;  // positions
-  std::uint64_t readings = 0;
-  std::int64_t oldest_us = 0, newest_us = 0;  // when written
-  struct Damage {
-    std::uint64_t offset;
-    std::uint64_t position;
-    std::uint64_t readings;
-  };
-  std::vector<Damage> damages;
-};
-
-class JournalFolder {
- public:
-  explicit JournalFolder(fs::path folder) : folder_(std::move(folder)), found_(list_segments(folder_)) {}
-
-  const fs::path& path() const { return folder_; }
-  const SegmentFolder& files() const { return found_; }
-  FileIo& io() { return *io_; }
-
-  // `superseded_at`: where a later segment begins. The last one ends where its frames do.
-  Walk walk(const SegmentFolder::Segment& segment, std::optional<std::uint64_t> superseded_at) {
-    const auto& path = segment.path;
-    const UniqueFd fd = io_->open(path, false);
-    FrameScanner scanner(*io_, fd.get(), path, segment.name.sequence, {kHeaderBlock, segment.name.first},
-                         segment.bytes);
-    Walk walk;
-    walk.first = walk.end = segment.name.first;
-    std::uint64_t damage = 0;  // where it begins; 0, the header's place: none
-    const auto note = [&](std::uint64_t position) {
-      if (damage == 0 && position == walk.end) return;
-      walk.damages.push_back({damage == 0 ? scanner.offset() : damage, walk.end, position - walk.end});
-      damage = 0;
-    };
-    for (auto kind = scanner.next(); kind != FrameScanner::Kind::end; kind = scanner.next()) {
-      if (kind == FrameScanner::Kind::damaged) {
-        damage = scanner.offset();
-        continue;
-      }
-      const FrameHeader& frame = scanner.header();
-      if (superseded_at && frame.position >= *superseded_at) break;
-      note(frame.position);
-      walk.end = frame.position + frame.count;
-      walk.readings += frame.count;
-      if (walk.oldest_us == 0) walk.oldest_us = frame.written_us;
-      walk.newest_us = frame.written_us;
-    }
-    if (superseded_at && walk.end < *superseded_at) {
-      note(*superseded_at);
-      walk.end = *superseded_at;
-    }
-    return walk;
-  }
-
-  std::optional<std::uint64_t> superseded_at(std::size_t index) const {
-    std::optional<std::uint64_t> end;
-    for (std::size_t later = index + 1; later < found_.segments.size(); ++later) {
-      const std::uint64_t first = found_.segments[later].name.first;
-      end = std::max(found_.segments[index].name.first, std::min(end.value_or(first), first));
-    }
-    return end;
-  }
-
- private:
-  fs::path folder_;
-  SegmentFolder found_;
-  std::unique_ptr<FileIo> io_ = make_posix_file_io();
-};
 
 // Runs `body` with the journal's folder, and turns what goes wrong into a message and an exit code.
 template <class Body>
@@ -164,7 +91,8 @@ std::uint64_t print_stray_cursors(JournalFolder& folder, std::uint64_t first, st
 
 int journal_info(const RunOptions& options) {
   return with_journal(options, [](const Config& config, const fs::path& path) {
-    JournalFolder folder(path);
+    const auto io = make_posix_file_io();
+    JournalFolder folder(*io, path);
     const auto& segments = folder.files().segments;
     std::uint64_t bytes = 0;
     for (const auto& segment : segments) bytes += segment.bytes;
@@ -172,8 +100,8 @@ int journal_info(const RunOptions& options) {
     fmt::print("on disk    {} segments, {} of at most {}; {} spare\n", segments.size(), mebibytes(bytes),
                mebibytes(config.journal.bound()), folder.files().spares.size());
     if (segments.empty()) return kExitDone;
-    const Walk newest = folder.walk(segments.back(), std::nullopt);
-    const Walk oldest = segments.size() == 1 ? newest : folder.walk(segments.front(), folder.superseded_at(0));
+    const SegmentWalk newest = folder.walk(segments.back(), std::nullopt);
+    const SegmentWalk oldest = segments.size() == 1 ? newest : folder.walk(segments.front(), folder.superseded_at(0));
     fmt::print("readings   positions {} to {}\n", oldest.first, newest.end);
     if (oldest.oldest_us != 0) fmt::print("oldest     written {}\n", iso_time(oldest.oldest_us));
     if (newest.newest_us != 0) fmt::print("newest     written {}\n", iso_time(newest.newest_us));
@@ -197,40 +125,21 @@ int journal_info(const RunOptions& options) {
 
 int journal_verify(const RunOptions& options) {
   return with_journal(options, [](const Config&, const fs::path& path) {
-    JournalFolder folder(path);
+    const auto io = make_posix_file_io();
+    JournalFolder folder(*io, path);
     const auto& segments = folder.files().segments;
-    std::uint64_t readings = 0, lost = 0, damages = 0, end = 0;
     const bool busy = in_use(path);
-    try {
-      check_complete(folder.files(), path);
-    } catch (const JournalError& error) {
-      fmt::print("{}\n", error.what());
-      ++damages;
+    const JournalFolder::Verification found = folder.verify();
+    if (!found.incomplete.empty()) fmt::print("{}\n", found.incomplete);
+    for (const auto& [file, damage] : found.places) {
+      fmt::print("damaged: {} at byte {}: {} readings from position {} on\n", file.string(), damage.offset,
+                 damage.readings, damage.position);
     }
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-      const auto& file = segments[i].path;
-      Walk walk;
-      try {
-        walk = folder.walk(segments[i], folder.superseded_at(i));
-      } catch (const std::system_error&) {
-        if (fs::exists(file)) throw;
-        continue;  // a running agent was done with it meanwhile
-      }
-      if (!walk.damages.empty() && !fs::exists(file)) continue;
-      readings += walk.readings;
-      end = walk.end;
-      for (const Walk::Damage& damage : walk.damages) {
-        fmt::print("damaged: {} at byte {}: {} readings from position {} on\n", file.string(), damage.offset,
-                   damage.readings, damage.position);
-        lost += damage.readings;
-        ++damages;
-      }
-    }
+    const std::uint64_t damages = found.places.size() + (found.incomplete.empty() ? 0 : 1);
     // The cursors of an agent at work have moved on meanwhile.
-    const std::uint64_t strays =
-        busy || segments.empty() ? 0 : print_stray_cursors(folder, segments[0].name.first, end);
+    const std::uint64_t strays = busy || segments.empty() ? 0 : print_stray_cursors(folder, found.first, found.end);
     fmt::print("{} segments, {} readings sound, {} damaged places, {} readings lost{}\n", segments.size(),
-               grouped(readings), damages, grouped(lost),
+               grouped(found.readings), damages, grouped(found.lost),
                busy ? "; an agent is at work, what it does meanwhile may be left out" : "");
     return damages + strays == 0 ? kExitDone : kExitFailed;
   });
@@ -249,7 +158,8 @@ int journal_forget(const RunOptions& options, const std::string& sink) {
       fmt::print(stderr, "the configuration still has the sink \"{}\": take it out first\n", sink);
       return kExitUsage;
     }
-    JournalFolder folder(path);
+    const auto io = make_posix_file_io();
+    JournalFolder folder(*io, path);
     const auto content = CursorFile::peek(folder.io(), path, sink);
     std::uint64_t pending = 0;
     if (content && !folder.files().segments.empty()) {
@@ -265,7 +175,8 @@ int journal_forget(const RunOptions& options, const std::string& sink) {
 
 int journal_repair(const RunOptions& options) {
   return with_stopped_journal(options, [](const Config&, const fs::path& path) {
-    JournalFolder folder(path);
+    const auto io = make_posix_file_io();
+    JournalFolder folder(*io, path);
     const auto& segments = folder.files().segments;
     if (segments.empty()) {
       fmt::print("nothing to mend: there are no segments\n");

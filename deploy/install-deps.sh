@@ -56,8 +56,13 @@ wanted_packages() {
       test)
         wanted_packages "$release" stack
         printf '%s\n' "${TEST[@]}"
-        # The sources are formatted by version 14, which Debian 13 no longer has.
-        [[ $release != 12 ]] || printf 'clang-format-14\n'
+        # clang's sanitizers and libFuzzer, of the version that the package clang stands for. The sources are formatted
+        # by version 14, which Debian 13 no longer has.
+        if [[ $release == 12 ]]; then
+          printf 'libclang-rt-14-dev\nclang-format-14\n'
+        else
+          printf 'libclang-rt-19-dev\n'
+        fi
         ;;
       *) fail "no group \"$group\": build stack test" ;;
     esac
