@@ -45,9 +45,17 @@ bool FrameScanner::is_frame_at(std::uint64_t offset) {
 }
 
 std::uint64_t FrameScanner::find_frame(std::uint64_t from) {
-  for (std::uint64_t offset = from; offset + sizeof header_ <= limit_; offset += 8) {
-    if (is_frame_at(offset)) return offset;
+  for (std::uint64_t offset = from; offset + sizeof header_ <= limit_;) {
     if (bytes(offset, sizeof header_).size() < sizeof header_) break;  // the file is shorter than it should be
+    // Over what cannot be one, in all that lies in the buffer: mostly zeros, and megabytes of them.
+    const char* const begin = reinterpret_cast<const char*>(buffer_.data());
+    const char* const last = begin + buffered_ - sizeof header_;
+    const char* at = begin + (offset - buffer_offset_);
+    while (at <= last && !may_be_frame(at)) at += 8;
+    offset = buffer_offset_ + static_cast<std::uint64_t>(at - begin);
+    if (at > last) continue;
+    if (is_frame_at(offset)) return offset;
+    offset += 8;
   }
   return limit_;
 }

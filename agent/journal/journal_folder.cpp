@@ -61,6 +61,7 @@ JournalFolder::Verification JournalFolder::verify() {
   }
   const auto& segments = found_.segments;
   if (!segments.empty()) all.first = segments.front().name.first;
+  for (const auto& segment : segments) all.first = std::min(all.first, segment.name.first);
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const auto& file = segments[i].path;
     SegmentWalk found;

@@ -89,6 +89,11 @@ std::uint64_t check_headers(FileIo& io, const SegmentFolder& found) {
     }
     id = header->journal_id;
   }
+  // Where both are damaged any other will do.
+  for (auto segment = found.segments.rbegin(); id == 0 && segment != found.segments.rend(); ++segment) {
+    const auto header = read_header(io, io.open(segment->path, false).get(), segment->path);
+    if (header && check(*header) == HeaderState::sound) id = header->journal_id;
+  }
   return id;
 }
 

@@ -25,8 +25,8 @@ SegmentFolder list_segments(const std::filesystem::path& folder);
 // Throws JournalError, which says what to do, when segments are missing between others.
 void check_complete(const SegmentFolder& found, const std::filesystem::path& folder);
 
-// The journal's id, from the newest header that is sound; 0 where none is. Throws JournalError when the oldest and the
-// newest segment are not of the same journal, or of another version of the format.
+// The journal's id, from a header that is sound; 0 where none is, or none says it. Throws JournalError when the oldest
+// and the newest segment are not of the same journal, or of another version of the format.
 std::uint64_t check_headers(FileIo& io, const SegmentFolder& found);
 
 // The header of a segment or its copy, whichever is sound.

@@ -13,7 +13,6 @@ namespace {
 
 constexpr char kSegmentMagic[8] = {'H', 'B', 'J', 'O', 'U', 'R', 'N', '\n'};
 constexpr std::uint32_t kVersion = 1;
-constexpr std::uint32_t kFrameMagic = 0x314D5246;  // "FRM1"
 constexpr std::string_view kExtension = ".segment";
 
 std::uint32_t checksum(SegmentHeader header) {
@@ -54,6 +53,7 @@ std::optional<SegmentName> parse_file_name(const std::string& name) {
   const auto sequence = std::from_chars(name.data(), name.data() + dash, parsed.sequence);
   const auto first = std::from_chars(name.data() + dash + 1, end, parsed.first);
   if (sequence.ec != std::errc() || first.ec != std::errc() || file_name(parsed) != name) return std::nullopt;
+  if (parsed.first > kMaxPosition || parsed.sequence > kMaxPosition) return std::nullopt;
   return parsed;
 }
 
@@ -91,7 +91,7 @@ FrameHeader make_names_frame(std::uint32_t seed, std::uint64_t position, std::st
 }
 
 bool is_sound(const FrameHeader& header, std::uint32_t seed) {
-  return header.magic == kFrameMagic && header.payload_size <= kMaxPayload &&
+  return header.magic == kFrameMagic && header.payload_size <= kMaxPayload && header.position <= kMaxPosition &&
          header.header_crc == checksum(header, seed) &&
          (header.count == 0 || header.payload_size == header.count * sizeof(hb_reading));
 }

@@ -11,6 +11,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -21,9 +22,12 @@ namespace hbagent {
 
 static_assert(std::endian::native == std::endian::little, "the journal's format is little-endian");
 
-inline constexpr std::uint64_t kHeaderBlock = 4096;    // bytes in front of the first frame
-inline constexpr std::uint64_t kHeaderCopy = 2048;     // the header stands at 0 and here
-inline constexpr std::uint32_t kFrameReadings = 1024;  // most readings in one frame
+inline constexpr std::uint64_t kHeaderBlock = 4096;       // bytes in front of the first frame
+inline constexpr std::uint64_t kHeaderCopy = 2048;        // the header stands at 0 and here
+inline constexpr std::uint32_t kFrameMagic = 0x314D5246;  // "FRM1"
+inline constexpr std::uint32_t kFrameReadings = 1024;     // most readings in one frame
+// No journal comes so far: a number beyond it was not written by one, and sums of those below do not overflow.
+inline constexpr std::uint64_t kMaxPosition = std::uint64_t{1} << 62;
 inline constexpr std::uint32_t kMaxPayload = kFrameReadings * sizeof(hb_reading);
 
 struct SegmentHeader {
@@ -67,6 +71,12 @@ std::uint32_t frame_seed(std::uint64_t sequence);
 FrameHeader make_readings_frame(std::uint32_t seed, std::uint64_t position, std::uint32_t source,
                                 std::span<const hb_reading> readings, std::int64_t now_us);
 FrameHeader make_names_frame(std::uint32_t seed, std::uint64_t position, std::string_view names, std::int64_t now_us);
+// False where no header of a frame begins, by its first four bytes.
+inline bool may_be_frame(const char* at) {
+  std::uint32_t magic = 0;
+  std::memcpy(&magic, at, sizeof magic);
+  return magic == kFrameMagic;
+}
 // Whether this is the header of a frame; says nothing of its payload.
 bool is_sound(const FrameHeader& header, std::uint32_t seed);
 bool payload_is_sound(const FrameHeader& header, const void* payload);

@@ -306,7 +306,10 @@ bool SegmentLog::release(std::uint64_t position, bool keep_files) {
 
 std::uint64_t SegmentLog::first() const {
   const std::lock_guard lock(mutex_);
-  return segments_.front()->name.first;
+  // Not always of the oldest segment: one that begins behind a later one is superseded as a whole.
+  return (*std::min_element(segments_.begin(), segments_.end(),
+                            [](const File& a, const File& b) { return a->name.first < b->name.first; }))
+      ->name.first;
 }
 
 std::optional<std::uint64_t> SegmentLog::oldest_end() const {
