@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Builds the fuzz targets with clang's libFuzzer, ASan and UBSan in a build folder of their own, and runs each for a
+# while. What it finds stays in build/fuzz/findings; the message says how to repeat it.
+#
+#   tests/fuzz/run.sh [SECONDS_FOR_THE_JOURNAL [SECONDS_FOR_THE_DECODERS]]     60 and 10 by default
+set -eu
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source deploy/lib/common.sh
+
+readonly BUILD=build/fuzz
+readonly FINDINGS=$BUILD/findings
+readonly JOURNAL_SECONDS=${1:-60} CODEC_SECONDS=${2:-10}
+
+configure() {
+  cmake -S . -B "$BUILD" -G Ninja -DBUILD_TESTING=ON -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O1 -g1" \
+    -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_CXX_FLAGS=-fsanitize=fuzzer-no-link \
+    -DHBAGENT_SANITIZE=address,undefined >"$BUILD.configure.log" 2>&1 || {
+    cat "$BUILD.configure.log" >&2
+    fail "CMake could not configure $BUILD"
+  }
+}
+
+# build TARGET...
+build() {
+  cmake --build "$BUILD" --parallel "${HBAGENT_JOBS:-$(nproc)}" --target "$@" >"$BUILD/$1.build.log" 2>&1 || {
+    cat "$BUILD/$1.build.log" >&2
+    fail "the build of $* failed"
+  }
+}
+
+# fuzz TARGET SECONDS LIBFUZZER_OPTION...
+fuzz() {
+  local target=$1 seconds=$2 log=$BUILD/$1.log
+  shift 2
+  mkdir -p "$BUILD/corpus/$target"
+  if "$BUILD/bin/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -print_final_stats=1 \
+    -artifact_prefix="$FINDINGS/$target-" "$@" "$BUILD/corpus/$target" >"$log" 2>&1; then
+    say "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $seconds s, nothing found"
+    return
+  fi
+  tail -n 60 "$log" >&2
+  local input
+  # What the sanitizers found at the end has no input of its own.
+  input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
+  fail "$target found something. ${input:+Repeat it with: $BUILD/bin/$target $input}" "All of its output: $log"
+}
+
+main() {
+  local temporary journal failed=0
+  mkdir -p build "$FINDINGS"
+  configure
+  build fuzz_journal fuzz_journal_seeds
+  # In memory where there is such a folder: what is on disk does not matter here.
+  temporary=$(TMPDIR=$([[ -w /dev/shm ]] && printf /dev/shm || printf '%s' "${TMPDIR:-/tmp}") mktemp -d)
+  # shellcheck disable=SC2064
+  trap "rm -rf '$temporary'" EXIT
+  "$BUILD/bin/fuzz_journal_seeds" "$BUILD/corpus/fuzz_journal"
+  TMPDIR=$temporary fuzz fuzz_journal "$JOURNAL_SECONDS" -max_len=8192 &
+  journal=$!
+  # Meanwhile, on another core.
+  build fuzz_codec
+  (fuzz fuzz_codec "$CODEC_SECONDS" -max_len=4096) || failed=1
+  wait "$journal" || failed=1
+  exit "$failed"
+}
+main
