@@ -47,6 +47,10 @@ int list_letters(const RunOptions& options, const LetterSelection& selection, bo
 int show_letter(const RunOptions& options, std::uint64_t id);
 int replay_letters(const RunOptions& options, const LetterSelection& selection);
 
+// Whether the accounts of a running agent, or of its last run, agree; as text or JSON. 1 also where there is nothing to
+// audit.
+int audit(const RunOptions& options, bool json);
+
 int show_version(const std::vector<std::string>& plugin_dirs);
 
 }  // namespace hbagent

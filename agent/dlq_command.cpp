@@ -10,8 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "commands.hpp"
-#include "config.hpp"
+#include "command_support.hpp"
 #include "control.hpp"
 #include "control_client.hpp"
 #include "dead_letter_reader.hpp"
@@ -30,27 +29,6 @@ constexpr std::size_t kUsualWidth = 80;
 
 fs::path letters_file(const AgentSection& agent) {
   return fs::path(agent.data_dir) / "dead-letters.jsonl";
-}
-
-void print_problems(const Problems& problems) {
-  for (const std::string& line : problems.lines()) fmt::print(stderr, "{}\n", line);
-}
-
-// Runs `body` with [agent], and turns what goes wrong into a message and an exit code.
-template <class Body>
-int with_agent_section(const RunOptions& options, const Body& body) {
-  Problems problems(options.config.string());
-  const auto agent = load_agent_section(options.config, problems);
-  if (!agent) {
-    print_problems(problems);
-    return kExitUsage;
-  }
-  try {
-    return body(*agent);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "hbagent: {}\n", error.what());
-    return kExitFailed;
-  }
 }
 
 std::size_t terminal_width() {

@@ -5,8 +5,7 @@
 #include <cstdio>
 #include <memory>
 
-#include "commands.hpp"
-#include "config.hpp"
+#include "command_support.hpp"
 #include "journal/cursor_file.hpp"
 #include "journal/folder_lock.hpp"
 #include "journal/journal_folder.hpp"
@@ -25,7 +24,7 @@ int with_journal(const RunOptions& options, const Body& body) {
   std::unique_ptr<PluginCatalog> catalog;
   const auto config = load_config(options.config, options.plugin_dirs, catalog, problems);
   if (config == nullptr) {
-    for (const std::string& line : problems.lines()) fmt::print(stderr, "{}\n", line);
+    print_problems(problems);
     return kExitUsage;
   }
   if (config->journal.mode != JournalSection::Mode::disk) {
@@ -37,12 +36,7 @@ int with_journal(const RunOptions& options, const Body& body) {
     fmt::print(stderr, "{} does not exist: the agent has not run with this configuration yet\n", folder.string());
     return kExitFailed;
   }
-  try {
-    return body(*config, folder);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "hbagent: {}\n", error.what());
-    return kExitFailed;
-  }
+  return guarded_command([&] { return body(*config, folder); });
 }
 
 template <class Body>

@@ -106,6 +106,11 @@ int run(int argc, char** argv) {
   }
   for (CLI::App* each : {dlq_list, dlq_show, dlq_replay}) add_common(*each, options, true);
 
+  CLI::App* audit = app.add_subcommand("audit", "Reconcile the accounts of a running agent, or of its last run");
+  bool audit_as_json = false;
+  audit->add_flag("--json", audit_as_json, "As JSON");
+  add_common(*audit, options, true);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -121,6 +126,7 @@ int run(int argc, char** argv) {
   if (dlq_list->parsed()) return hbagent::list_letters(options, letters, letters_as_json);
   if (dlq_show->parsed()) return hbagent::show_letter(options, letter_id);
   if (dlq_replay->parsed()) return hbagent::replay_letters(options, letters);
+  if (audit->parsed()) return hbagent::audit(options, audit_as_json);
   if (init->parsed()) return hbagent::init_config(options.plugin_dirs, init_plugins);
   if (options.config.empty()) {
     std::fprintf(stderr, "hbagent: give a configuration with -c FILE, or see hbagent --help\n");

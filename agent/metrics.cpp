@@ -141,9 +141,21 @@ void write_journal(Exposition& out, const Journal::Snapshot& journal) {
   for (const auto& [sink, readings] : journal.kept_for) out.sample(label("sink", sink), readings);
 }
 
+void put_terms(nlohmann::ordered_json& json, const SourceTerms& terms) {
+  json["received"] = terms.received;
+  json["added"] = terms.added;
+  json["journaled"] = terms.journaled;
+  json["discarded"] = terms.discarded;
+  json["dead_lettered"] = terms.dead_lettered;
+  json["refused_again"] = terms.refused_again;
+  json["removed"] = terms.removed;
+  json["balanced"] = terms.balanced();
+}
+
 nlohmann::ordered_json journal_json(const JournalSection& section, const Journal::Snapshot& journal) {
   nlohmann::ordered_json json;
   json["mode"] = section.mode == JournalSection::Mode::disk ? "disk" : "memory";
+  json["appended"] = journal.appended;
   json["used_bytes"] = journal.used_bytes;
   json["max_bytes"] = journal.max_bytes;
   json["unsynced_readings"] = journal.unsynced;
@@ -224,17 +236,12 @@ std::string status_json(const Pipeline& pipeline) {
   json["version"] = kVersion;
   json["ready"] = not_ready.empty();
   json["not_ready"] = not_ready;
+  json["started_at"] = iso_time(view.started_us);
   json["reloads"] = view.reloads;
   json["sources"] = nlohmann::ordered_json::array();
   for (const auto& source : view.sources) {
     auto each = instance_json(source);
-    each["received"] = source.terms.received;
-    each["added"] = source.terms.added;
-    each["journaled"] = source.terms.journaled;
-    each["discarded"] = source.terms.discarded;
-    each["dead_lettered"] = source.terms.dead_lettered;
-    each["removed"] = source.terms.removed;
-    each["balanced"] = source.terms.balanced();
+    put_terms(each, source.terms);
     each["processors"] = nlohmann::ordered_json::array();
     for (const auto& processor : source.processors) each["processors"].push_back(instance_json(processor));
     json["sources"].push_back(std::move(each));
@@ -242,6 +249,8 @@ std::string status_json(const Pipeline& pipeline) {
   json["sinks"] = nlohmann::ordered_json::array();
   for (const auto& sink : view.sinks) {
     auto each = instance_json(sink);
+    each["lay_before"] = sink.terms.lay_before;
+    each["began_at"] = sink.terms.began_at;
     each["journaled"] = sink.terms.journaled;
     each["delivered"] = sink.terms.delivered;
     each["duplicate"] = sink.terms.duplicate;
@@ -255,6 +264,9 @@ std::string status_json(const Pipeline& pipeline) {
     each["delay_seconds"] = sink.progress.last_delay_seconds;
     json["sinks"].push_back(std::move(each));
   }
+  // What a reload has taken out: with it, the terms of all sources together stay what they are.
+  put_terms(json["ended_sources"], view.ended_sources);
+  json["ended_sinks"] = {{"delivered", view.ended_sinks.delivered}, {"rejected", view.ended_sinks.rejected}};
   json["journal"] = journal_json(view.config->journal, view.journal);
   json["dead_letters"] = {{"written", view.dead_letters.written},
                           {"evicted", view.dead_letters.evicted},

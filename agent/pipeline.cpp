@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "journal/disk_journal.hpp"
 #include "journal/memory_journal.hpp"
@@ -21,6 +22,11 @@ std::unique_ptr<Journal> make_journal(const Config& config, Logger& logger) {
   return std::make_unique<DiskJournal>(
       make_file_io(),
       DiskJournal::Settings{config.journal_folder(), section.bound(), drop_oldest, section.sync_interval}, logger);
+}
+
+std::int64_t wall_clock_us() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
 }
 
 JournalSink journal_sink(const InstanceConfig& sink) {
@@ -43,7 +49,7 @@ JournalSink journal_sink(const InstanceConfig& sink) {
 }  // namespace
 
 Pipeline::Pipeline(std::shared_ptr<const Config> config, Logger& logger, Parts parts)
-    : logger_(logger), config_(std::move(config)) {
+    : logger_(logger), config_(std::move(config)), started_us_(wall_clock_us()) {
   const std::filesystem::path data_dir = config_->agent.data_dir;
   try {
     lock_.emplace(data_dir);
@@ -226,6 +232,7 @@ Pipeline::View Pipeline::view() const {
   const std::lock_guard lock(slots_mutex_);
   View view;
   view.config = config_;
+  view.started_us = started_us_;
   view.reloads = reloads_;
   Journal::Snapshot snapshot = journal_->snapshot();
   for (std::size_t i = 0; i < sources_.size(); ++i) {
@@ -234,7 +241,10 @@ Pipeline::View Pipeline::view() const {
     source.name = instance.config().name();
     source.plugin = instance.config().plugin->name;
     source.status = instance.status();
-    if (const auto index = sources_[i]->index()) source.terms = snapshot.sources[*index];
+    // One that begins at this moment may not be in the snapshot yet.
+    if (const auto index = sources_[i]->index(); index && *index < snapshot.sources.size()) {
+      source.terms = std::exchange(snapshot.sources[*index], {});
+    }
     for (const auto& processor : sources_[i]->processors().instances()) {
       source.processors.push_back({processor->config().name(), processor->config().plugin->name, processor->status()});
     }
@@ -246,10 +256,16 @@ Pipeline::View Pipeline::view() const {
     sink.name = instance.config().name();
     sink.plugin = instance.config().plugin->name;
     sink.status = instance.status();
-    if (const auto index = sinks_[i]->index()) sink.terms = snapshot.sinks[*index];
+    if (const auto index = sinks_[i]->index(); index && *index < snapshot.sinks.size()) {
+      sink.terms = std::exchange(snapshot.sinks[*index], {});
+    } else {
+      sink.terms.began_at = snapshot.appended;  // nothing is for it yet
+    }
     sink.progress = sinks_[i]->progress();
     view.sinks.push_back(std::move(sink));
   }
+  for (const SourceTerms& ended : snapshot.sources) view.ended_sources += ended;
+  for (const SinkTerms& ended : snapshot.sinks) view.ended_sinks += ended;
   view.journal = std::move(snapshot);
   view.journal.sources.clear();
   view.journal.sinks.clear();

@@ -77,9 +77,12 @@ class Pipeline {
   };
   struct View {
     std::shared_ptr<const Config> config;
-    std::uint64_t reloads = 0;  // that succeeded
+    std::int64_t started_us = 0;  // us since the epoch
+    std::uint64_t reloads = 0;    // that succeeded
     std::vector<SourceView> sources;
     std::vector<SinkView> sinks;
+    SourceTerms ended_sources;  // of those that a reload has taken out, together
+    SinkTerms ended_sinks;
     Journal::Snapshot journal;  // without the accounts, which stand above
     DeadLetters::Stats dead_letters;
   };
@@ -136,6 +139,7 @@ class Pipeline {
   mutable std::mutex slots_mutex_;
   std::shared_ptr<const Config> config_;
   std::uint64_t reloads_ = 0;
+  const std::int64_t started_us_;
   Sources sources_;
   Sinks sinks_;
   bool started_ = false;

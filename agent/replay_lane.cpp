@@ -180,6 +180,7 @@ ProcessorChain* JournalLane::chain(std::size_t first_processor, std::string& why
 }
 
 std::vector<ReplayedLetter> JournalLane::settle() {
+  terms_.refused_again = total(terms_.dead_lettered);
   const bool appended =
       site_.journal.append(index_, readings_, token_ + 1, std::move(terms_)) == AppendResult::appended;
   if (appended) site_.journal.wait_acked(index_, ++token_, Journal::Clock::time_point::max());

@@ -14,10 +14,10 @@
 #include <system_error>
 #include <thread>
 
-#include "commands.hpp"
-#include "config.hpp"
+#include "command_support.hpp"
 #include "control.hpp"
 #include "http.hpp"
+#include "last_run.hpp"
 #include "metrics.hpp"
 #include "pipeline.hpp"
 #include "text.hpp"
@@ -144,10 +144,6 @@ void log_end(Logger& logger, const Pipeline& pipeline) {
   }
 }
 
-void print_problems(const Problems& problems) {
-  for (const std::string& line : problems.lines()) fmt::print(stderr, "{}\n", line);
-}
-
 // The endpoint that the configuration asks for, where one is asked for at all.
 class Endpoint {
  public:
@@ -190,17 +186,23 @@ void reload(const RunOptions& options, Pipeline& pipeline, Endpoint& endpoint, L
 
 // Runs until a stop is asked for, or nothing is left to do; reloads on the way.
 Pipeline::Outcome wait_for_end(const RunOptions& options, Pipeline& pipeline, Endpoint& endpoint, Control& control,
-                               Signals& signals, Logger& logger) {
+                               LastRun& last_run, Signals& signals, Logger& logger) {
   for (;;) {
     const auto outcome = pipeline.wait([&] { return signals.stops() > 0 || signals.reload_wanted(); });
     if (signals.stops() > 0 || !signals.take_reload()) return outcome;
     control.pause("the agent has just read its configuration again");
     reload(options, pipeline, endpoint, logger);
     control.resume();
+    last_run.store_soon();
   }
 }
 
-int stop_pipeline(Pipeline& pipeline, Pipeline::Outcome outcome, Signals& signals, Logger& logger) {
+const char* end_word(Pipeline::Outcome outcome, bool joined_all, const Signals& signals) {
+  if (outcome == Pipeline::Outcome::nothing_left || !joined_all || signals.stops() > 1) return "aborted";
+  return outcome == Pipeline::Outcome::all_done && signals.stops() == 0 ? "finished" : "stopped";
+}
+
+int stop_pipeline(Pipeline& pipeline, Pipeline::Outcome outcome, LastRun& last_run, Signals& signals, Logger& logger) {
   const auto shutdown_timeout = pipeline.view().config->agent.shutdown_timeout;
   if (outcome == Pipeline::Outcome::nothing_left) {
     logger.error("agent",
@@ -215,6 +217,7 @@ int stop_pipeline(Pipeline& pipeline, Pipeline::Outcome outcome, Signals& signal
     return outcome == Pipeline::Outcome::all_done ? Signals::Clock::time_point::max() : from_now();
   });
   log_end(logger, pipeline);
+  last_run.end(end_word(outcome, joined_all, signals));
   const std::uint64_t pending = pipeline.pending();
   if (pending > 0 && pipeline.keeps_pending()) {
     logger.info("agent", fmt::format("stopped with {} readings undelivered: the journal keeps them for the next start",
@@ -261,9 +264,11 @@ int run_agent(const RunOptions& options) {
     logger.info("agent", fmt::format("hbagent {} runs as \"{}\" with {}: {} source(s), {} processor(s), {} sink(s){}",
                                      kVersion, config->agent.id, options.config.string(), config->sources.size(),
                                      config->processors.size(), config->sinks.size(), endpoint.description()));
-    const auto outcome = wait_for_end(options, pipeline, endpoint, control, signals, logger);
+    LastRun last_run(
+        config->agent.data_dir, [&] { return status_json(pipeline); }, logger);
+    const auto outcome = wait_for_end(options, pipeline, endpoint, control, last_run, signals, logger);
     control.pause("the agent stops");
-    return stop_pipeline(pipeline, outcome, signals, logger);
+    return stop_pipeline(pipeline, outcome, last_run, signals, logger);
   } catch (const DiskFull& error) {
     fmt::print(stderr, "{}: {}\n", options.config.string(), error.what());
     return kExitFailed;

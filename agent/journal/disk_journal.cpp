@@ -45,7 +45,7 @@ DiskJournal::DiskJournal(std::unique_ptr<FileIo> io, const Settings& settings, L
                                            "another process uses the journal in {}; stop it, or give this one its own",
                                            settings.folder.string()))) {
   enough_ = wake_sinks_at(segments_for(settings));
-  appended_ = log_.end();
+  appended_ = opened_at_ = log_.end();
   synced_ = log_.segments().back().name.first;  // what an earlier run may not have made durable becomes so now
   load_cursors();
   if (log_.torn_bytes() > 0) {

@@ -95,6 +95,7 @@ class Journal {
   struct Snapshot {
     std::vector<SourceTerms> sources;
     std::vector<SinkTerms> sinks;
+    std::uint64_t appended = 0;  // readings that came since the journal was opened, by its positions
     std::uint64_t used_bytes = 0;
     std::uint64_t max_bytes = 0;
     std::uint64_t unsynced = 0;          // readings that power loss would take; always 0 in memory

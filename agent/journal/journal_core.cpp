@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace hbagent {
@@ -36,10 +37,17 @@ std::size_t JournalCore::add_sink(const JournalSink& spec) {
   auto added = std::make_unique<Sink>();
   added->spec = spec;
   place(*added);
+  std::optional<SinkTerms> paused;
   for (const auto& before : sinks_) {
-    if (before->removed && before->spec.name == spec.name) added->terms += std::exchange(before->terms, {});
+    if (!before->removed || before->spec.name != spec.name) continue;
+    paused = before->removed_for_good ? std::nullopt : std::optional(before->terms);
+    added->terms += std::exchange(before->terms, {});
   }
-  added->base = appended_ - added->terms.done() - added->cursor.pending(appended_);
+  const std::uint64_t mine = added->terms.done() + added->cursor.pending(appended_);
+  added->base = appended_ - mine;
+  // One that paused began where it did the first time: so it shows whether the pause has cost it anything.
+  added->terms.lay_before = paused ? paused->lay_before : mine;
+  added->terms.began_at = paused ? paused->began_at : appended_ - opened_at_;
   sinks_.push_back(std::move(added));
   return sinks_.size() - 1;
 }
@@ -49,10 +57,11 @@ void JournalCore::close_sink(std::size_t index) {
   sink(index).closed_at = appended_;
 }
 
-void JournalCore::remove_sink(std::size_t index, bool) {
+void JournalCore::remove_sink(std::size_t index, bool for_good) {
   {
     const std::lock_guard lock(mutex_);
     sink(index).removed = true;
+    sink(index).removed_for_good = for_good;
     cursors_moved();
   }
   has_room_.notify_all();
@@ -192,6 +201,7 @@ std::uint64_t JournalCore::done_by_all() const {
 Journal::Snapshot JournalCore::snapshot() const {
   const std::lock_guard lock(mutex_);
   Snapshot view;
+  view.appended = appended_ - opened_at_;
   for (const auto& source : sources_) view.sources.push_back(source->terms);
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     if (sources_[i]->removed || account_of(*sources_[i]) == sources_[i].get()) continue;

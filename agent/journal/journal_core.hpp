@@ -53,6 +53,7 @@ class JournalCore : public Journal {
     bool interrupted = false;
     bool nudged = false;
     bool removed = false;
+    bool removed_for_good = false;
     std::condition_variable wake;
   };
 
@@ -99,6 +100,7 @@ class JournalCore : public Journal {
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<std::unique_ptr<Sink>> sinks_;
   std::uint64_t appended_ = 0;
+  std::uint64_t opened_at_ = 0;  // appended_ when the journal was opened
   std::condition_variable has_room_;
   std::size_t blocked_appenders_ = 0;
   // A sink that waits for more is woken at this: before a journal that drops the oldest would have to.

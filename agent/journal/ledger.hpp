@@ -2,7 +2,8 @@
 //   received + added = journaled + discarded + dead_lettered + removed
 // and for each sink
 //   journaled = delivered + filtered + rejected + dropped + pending
-// where journaled is what all sources together have journaled since the sink's place in the journal at the start.
+// where journaled is what all sources together have journaled since the sink's place in the journal at the start:
+//   journaled of the sink = lay_before + journaled of all sources - began_at
 #pragma once
 
 #include <cstdint>
@@ -31,9 +32,10 @@ struct SourceTerms {
   std::uint64_t received = 0;  // inputs: readings emitted, dead letters and discards
   std::uint64_t added = 0;     // readings that processors made
   std::uint64_t journaled = 0;
-  CountByReason discarded;      // no reading at all
-  CountByReason dead_lettered;  // malformed or unstorable; by the source or a processor
-  CountByReason removed;        // by processors
+  CountByReason discarded;          // no reading at all
+  CountByReason dead_lettered;      // malformed or unstorable; by the source or a processor
+  CountByReason removed;            // by processors
+  std::uint64_t refused_again = 0;  // of dead_lettered: by a replay, whose letter was there already
 
   std::uint64_t accounted() const { return journaled + total(discarded) + total(dead_lettered) + total(removed); }
   bool balanced() const { return received + added == accounted(); }
@@ -44,6 +46,7 @@ struct SourceTerms {
     add(discarded, more.discarded);
     add(dead_lettered, more.dead_lettered);
     add(removed, more.removed);
+    refused_again += more.refused_again;
     return *this;
   }
 };
@@ -56,6 +59,9 @@ struct SinkTerms {
   std::uint64_t dropped = 0;    // by when_full = "drop_oldest", or damaged on disk
   CountByReason rejected;       // to the dead letters
   std::uint64_t pending = 0;    // in the journal, not yet done
+  // Where the sink began: what waited for it then, and what all sources had journaled until then.
+  std::uint64_t lay_before = 0;
+  std::uint64_t began_at = 0;
 
   std::uint64_t done() const { return delivered + filtered + dropped + total(rejected); }
   bool balanced() const { return journaled == done() + pending; }

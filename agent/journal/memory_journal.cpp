@@ -9,6 +9,18 @@ namespace {
 
 constexpr std::size_t kKeptFreeChunks = 32;
 
+// Takes `readings` of what is journaled out of `terms`; both parts balance as the whole did.
+SourceTerms split_off(SourceTerms& terms, std::uint64_t readings) {
+  SourceTerms part;
+  part.journaled = readings;
+  part.received = std::min(terms.received, readings);
+  part.added = readings - part.received;
+  terms.journaled -= part.journaled;
+  terms.received -= part.received;
+  terms.added -= part.added;
+  return part;
+}
+
 }  // namespace
 
 MemoryJournal::MemoryJournal(const Settings& settings, Logger& logger)
@@ -41,10 +53,7 @@ AppendResult MemoryJournal::append(std::size_t index, std::span<const hb_reading
     if (!make_room(lock, from, left)) {
       if (left < readings.size()) {
         // The part that was not taken goes back to the source, which emits it again one day.
-        terms.journaled -= left;
-        const auto of_received = std::min<std::uint64_t>(terms.received, left);
-        terms.received -= of_received;
-        terms.added -= left - of_received;
+        split_off(terms, left);
         from.terms += terms;
       }
       return AppendResult::stopped;
@@ -72,7 +81,7 @@ AppendResult MemoryJournal::append(std::size_t index, std::span<const hb_reading
     left -= take;
     if (left == 0) from.last_token = token;  // a part alone makes nothing new safe
     entries_.push_back({first, from.last_token, static_cast<std::uint32_t>(take), static_cast<std::uint32_t>(index)});
-    if (left == 0) from.terms += terms;
+    from.terms += left == 0 ? terms : split_off(terms, take);
     appended_to(end);
     if (take == 0) cursors_moved();  // nothing to wait for: the token may be safe already
   } while (left > 0);

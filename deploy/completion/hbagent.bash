@@ -61,7 +61,7 @@ _hbagent() {
       --plugin-dir) folders+=(--plugin-dir "${words[++i]/#\~/$HOME}") ;;
       --plugin-dir=*) folders+=("${words[i]}") ;;
       -c | --config | --log-format | --log-level | --reason | --source | --id) ((++i)) ;;
-      check | plugins | init | journal | dlq) [[ -n $command ]] || command=${words[i]} ;;
+      check | plugins | init | journal | dlq | audit) [[ -n $command ]] || command=${words[i]} ;;
       info | verify | forget | repair) [[ $command != journal ]] || command="journal ${words[i]}" ;;
       list | show | replay) [[ $command != dlq ]] || command="dlq ${words[i]}" ;;
     esac
@@ -84,9 +84,10 @@ _hbagent() {
     '') if [[ $current == -* ]]; then
         _hbagent_words "$current" '--config --plugin-dir --log-format --log-level --version --help'
       else
-        _hbagent_words "$current" 'check plugins init journal dlq'
+        _hbagent_words "$current" 'check plugins init journal dlq audit'
       fi ;;
     check) _hbagent_words "$current" '--config --connect --plugin-dir --help' ;;
+    audit) _hbagent_words "$current" '--config --json --plugin-dir --help' ;;
     journal) _hbagent_words "$current" 'info verify forget repair --help' ;;
     journal\ *) _hbagent_words "$current" '--config --plugin-dir --help' ;;
     dlq) _hbagent_words "$current" 'list show replay --help' ;;

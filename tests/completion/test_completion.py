@@ -43,7 +43,7 @@ def complete(*words, cwd):
 
 
 @pytest.mark.parametrize(("words", "answers"), [
-    ([""], ["check", "dlq", "init", "journal", "plugins"]),
+    ([""], ["audit", "check", "dlq", "init", "journal", "plugins"]),
     (["p"], ["plugins"]),
     (["--log-"], ["--log-format", "--log-level"]),
     (["--log-level", "w"], ["warning"]),
@@ -59,6 +59,7 @@ def complete(*words, cwd):
     (["dlq", "list", "--"], ["--config", "--help", "--json", "--plugin-dir", "--reason", "--source"]),
     (["dlq", "replay", "--reason", "list", "--i"], ["--id"]),
     (["dlq", "replay", "--reason", ""], []),
+    (["audit", "-c", "agent.toml", "--"], ["--config", "--help", "--json", "--plugin-dir"]),
     (["-c", ""], ["agent.toml", "edge site"]),
     (["--config", "edge site/"], ["edge site/other.toml"]),
     (["--config", "=", "age"], ["agent.toml"]),

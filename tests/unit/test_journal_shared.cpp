@@ -150,3 +150,61 @@ TEST_CASE("wait_done waits for every sink") {
   CHECK(journal.wait_done(Clock::now() + std::chrono::seconds(30)));
   other.join();
 }
+
+TEST_CASE("at any moment the sources' accounts, the journal's positions and what each sink saw are the same readings") {
+  const Both both(GENERATE(false, true));
+  Journal& journal = *both.journal;
+  const std::size_t one = journal.add_source("one"), two = journal.add_source("two");
+  const std::size_t sink = journal.add_sink({"s", {}, 0, false});
+  const auto writer = [&](std::size_t source, std::size_t count) {
+    // More than there is room for: appended in several parts.
+    for (std::uint64_t token = 1; both.append(source, count, token) == AppendResult::appended; ++token) continue;
+  };
+  std::thread first(writer, one, 1999), second(writer, two, 7);
+  std::thread reader([&] {
+    while (journal.wait(sink, 1, Clock::time_point::max()) > 0) both.read_and_commit(sink, 500);
+  });
+  std::uint64_t last = 0;
+  while (last < 300'000) {
+    const auto view = journal.snapshot();
+    std::uint64_t journaled = 0;
+    for (const SourceTerms& source : view.sources) {
+      journaled += source.journaled;
+      if (!source.balanced()) FAIL("a source does not balance");
+    }
+    if (journaled != view.appended) FAIL("journaled " << journaled << ", appended " << view.appended);
+    const SinkTerms& terms = view.sinks[sink];
+    if (!terms.balanced() || terms.journaled != terms.lay_before + journaled - terms.began_at) {
+      FAIL("sink: saw " << terms.journaled << " of " << journaled);
+    }
+    last = journaled;
+  }
+  journal.stop_source(one);
+  journal.stop_source(two);
+  first.join();
+  second.join();
+  journal.interrupt(sink);
+  reader.join();
+}
+
+TEST_CASE("a sink that pauses goes on with its account, one that was gone for good begins anew") {
+  const bool for_good = GENERATE(false, true);
+  const Both both(GENERATE(false, true));
+  Journal& journal = *both.journal;
+  const std::size_t source = journal.add_source("one");
+  REQUIRE(both.append(source, 10, 1) == AppendResult::appended);
+  journal.add_sink({"other", {}, 0, true});  // keeps what comes
+  const std::size_t before = journal.add_sink({"s", {}, 0, true});
+  REQUIRE(both.append(source, 10, 2) == AppendResult::appended);
+  CHECK(both.read_and_commit(before, 4) == 4);
+  if (for_good) journal.close_sink(before);
+  journal.remove_sink(before, for_good);
+  REQUIRE(both.append(source, 5, 3) == AppendResult::appended);
+  const std::size_t after = journal.add_sink({"s", {}, 0, true});
+  REQUIRE(both.append(source, 1, 4) == AppendResult::appended);
+  const SinkTerms terms = journal.snapshot().sinks[after];
+  CHECK(terms.balanced());
+  CHECK(terms.delivered == 4);
+  CHECK(terms.began_at == (for_good ? 25 : 10));
+  CHECK(terms.journaled == terms.lay_before + 26 - terms.began_at);
+}

@@ -1,0 +1,124 @@
+// hbagent audit: whether the accounts of a running agent, or of its last run, agree.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+
+#include "command_support.hpp"
+#include "control_client.hpp"
+#include "last_run.hpp"
+#include "reconcile.hpp"
+#include "replay_json.hpp"
+#include "text.hpp"
+
+namespace hbagent {
+namespace {
+
+struct Run {
+  RunFigures figures;
+  bool running = false;
+};
+
+// Throws std::runtime_error, which says what to do, where there is nothing to audit.
+Run ask_or_read(const AgentSection& agent) {
+  if (const auto answer = ControlClient(agent.data_dir).get("/api/v1/status")) {
+    if (answer->status != 200) throw std::runtime_error("the agent says: " + error_in_json(answer->body));
+    try {
+      return {read_figures(answer->body), true};
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(fmt::format(
+          "the agent answers what this version cannot read ({}): restart it, so that both are the same", error.what()));
+    }
+  }
+  const auto text = read_last_run(agent.data_dir);
+  if (!text) {
+    throw std::runtime_error(
+        fmt::format("nothing to audit: no agent runs with data_dir \"{}\", and none has yet left its figures there; "
+                    "start one with hbagent -c FILE",
+                    agent.data_dir));
+  }
+  try {
+    return {read_figures(*text), false};
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(
+        fmt::format("{}/{} is damaged ({}): the next run writes it anew", agent.data_dir, kLastRunFile, error.what()));
+  }
+}
+
+std::string state_of(const Run& run) {
+  const RunFigures& figures = run.figures;
+  const std::string who = fmt::format("agent \"{}\"", one_line(figures.agent));
+  if (run.running) return fmt::format("{} runs since {}", who, figures.started_at);
+  if (!figures.ended.empty()) {
+    return fmt::format("{} ran from {} to {}: {}", who, figures.started_at, figures.written_at, figures.ended);
+  }
+  return fmt::format("{} ended without a stop; figures of {}: what came later is not in them", who, figures.written_at);
+}
+
+void print_text(const Run& run, const std::vector<std::string>& wrong) {
+  const RunFigures& figures = run.figures;
+  fmt::print("{}\n", state_of(run));
+  for (const auto& source : figures.sources) fmt::print("{}\n", account_line(source));
+  for (const auto& sink : figures.sinks) fmt::print("{}\n", account_line(sink));
+  if (figures.letters_written > 0 || figures.letters_replayed > 0) {
+    fmt::print("dead letters: written {}, evicted {}, replayed {}\n", grouped(figures.letters_written),
+               grouped(figures.letters_evicted), grouped(figures.letters_replayed));
+  }
+  for (const std::string& line : wrong) fmt::print("wrong: {}\n", line);
+  fmt::print("{}\n", wrong.empty() ? "balanced" : "not balanced");
+}
+
+nlohmann::ordered_json to_json(const RunFigures::Source& source) {
+  const SourceTerms& terms = source.terms;
+  return {{"name", source.name},          {"received", terms.received},   {"added", terms.added},
+          {"journaled", terms.journaled}, {"discarded", terms.discarded}, {"dead_lettered", terms.dead_lettered},
+          {"removed", terms.removed},     {"balanced", terms.balanced()}};
+}
+
+nlohmann::ordered_json to_json(const RunFigures::Sink& sink) {
+  const SinkTerms& terms = sink.terms;
+  return {{"name", sink.name},
+          {"journaled", terms.journaled},
+          {"delivered", terms.delivered},
+          {"duplicate", terms.duplicate},
+          {"filtered", terms.filtered},
+          {"rejected", terms.rejected},
+          {"dropped", terms.dropped},
+          {"pending", terms.pending},
+          {"balanced", terms.balanced()}};
+}
+
+void print_json(const Run& run, const std::vector<std::string>& wrong) {
+  const RunFigures& figures = run.figures;
+  nlohmann::ordered_json json;
+  json["agent"] = figures.agent;
+  json["started_at"] = figures.started_at;
+  json["running"] = run.running;
+  if (!run.running) {
+    json["figures_of"] = figures.written_at;
+    json["ended"] = figures.ended.empty() ? "without a stop" : figures.ended;
+  }
+  for (const char* kind : {"sources", "sinks"}) json[kind] = nlohmann::ordered_json::array();
+  for (const auto& source : figures.sources) json["sources"].push_back(to_json(source));
+  for (const auto& sink : figures.sinks) json["sinks"].push_back(to_json(sink));
+  json["dead_letters"] = {{"written", figures.letters_written},
+                          {"evicted", figures.letters_evicted},
+                          {"replayed", figures.letters_replayed}};
+  json["wrong"] = wrong;
+  json["balanced"] = wrong.empty();
+  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+}  // namespace
+
+int audit(const RunOptions& options, bool json) {
+  return with_agent_section(options, [&](const AgentSection& agent) {
+    const Run run = ask_or_read(agent);
+    const std::vector<std::string> wrong = imbalances(run.figures);
+    json ? print_json(run, wrong) : print_text(run, wrong);
+    return wrong.empty() ? kExitDone : kExitFailed;
+  });
+}
+
+}  // namespace hbagent
