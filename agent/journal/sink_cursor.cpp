@@ -33,7 +33,7 @@ PositionSpan SinkCursor::take(std::uint64_t limit, std::uint64_t appended) {
 
 void SinkCursor::put_back() {
   if (held_.size() == 0) return;
-  if (backlog_.empty() && held_.end == live_) {
+  if (held_.end == live_) {
     live_ = held_.begin;
   } else if (!backlog_.empty() && backlog_.front().begin == held_.end) {
     backlog_.front().begin = held_.begin;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "fault_file_io.hpp"
+#include "journal/cursor_file.hpp"
 #include "journal/disk_journal.hpp"
 #include "journal/segment_folder.hpp"
 #include "quiet_log.hpp"
@@ -338,6 +339,31 @@ TEST_CASE("what a sink had in hand when its cursor was stored comes first again"
   Opened again(in(killed->copy.path()));
   append(again.journal, again.source, numbered(next, 100), 1);
   CHECK(drain(again.journal, again.sink, 30) == from_to(0, 200));
+}
+
+TEST_CASE("a cursor with all the backlog it can have, put back with live readings in hand, is stored whole") {
+  SinkCursor cursor(0);
+  std::uint64_t end = 0;
+  while (cursor.backlog().size() < SinkCursor::kMaxBacklog) {
+    end += 100;
+    cursor.skip_to(end);
+    cursor.take(10, end += 10);  // live: the pieces do not touch
+    cursor.commit();
+  }
+  const std::uint64_t pending = cursor.pending(end + 50);
+  for (int again = 0; again < 3; ++again) {
+    cursor.take(20, end + 50);
+    cursor.put_back();
+  }
+  CHECK(cursor.backlog().size() == SinkCursor::kMaxBacklog);
+  CHECK(cursor.pending(end + 50) == pending);
+  cursor.take(20, end + 50);
+  TemporaryFolder folder;
+  const auto io = make_posix_file_io();
+  CursorFile(*io, folder.path(), "s").write(1, cursor);
+  const auto stored = CursorFile::peek(*io, folder.path(), "s");
+  REQUIRE(stored);
+  CHECK(stored->cursor.pending(end + 50) == pending);
 }
 
 TEST_CASE("newest_first serves what comes next, and what waited behind it, each once") {
