@@ -129,7 +129,7 @@ bool Pipeline::reload(std::shared_ptr<const Config> next, Problems& problems) {
   const Deadline deadline = within(next->agent.shutdown_timeout);
   end_sources(std::move(ending_sources), deadline);
   const auto waiting = end_sinks(std::move(ending_sinks), *next, deadline);
-  go();
+  go(false);
   {
     const std::lock_guard lock(slots_mutex_);
     ++reloads_;
@@ -177,7 +177,7 @@ std::map<std::string, std::uint64_t> Pipeline::end_sinks(Sinks ending, const Con
     for (const auto& sink : ending) sink->abort();
     board_.wait_until(PhaseBoard::Clock::now() + kGrace, all_ended);
   }
-  leave_behind(ending);
+  // Also of those that are stuck inside their plugin: whoever comes back under the name goes on where they stand.
   std::map<std::string, std::uint64_t> waiting;
   for (const auto& sink : ending) {
     const auto index = sink->index();
@@ -195,6 +195,7 @@ std::map<std::string, std::uint64_t> Pipeline::end_sinks(Sinks ending, const Con
     }
     journal_->remove_sink(*index, for_good);
   }
+  leave_behind(ending);
   return waiting;
 }
 

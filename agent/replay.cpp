@@ -255,7 +255,8 @@ void Replay::wait_for_sinks() {
   };
   std::vector<Progress> progress(site_.journal.snapshot().sinks.size());
   constexpr std::chrono::milliseconds kLook{200};
-  while (!site_.journal.wait_done(Clock::now() + kLook)) {
+  const std::uint64_t end = site_.journal.end();
+  while (!site_.journal.wait_done(end, Clock::now() + kLook)) {
     const auto sinks = site_.journal.snapshot().sinks;
     bool stuck = stop_.stop_requested();
     for (std::size_t i = 0; i < progress.size(); ++i) {

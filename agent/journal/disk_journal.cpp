@@ -293,6 +293,7 @@ void DiskJournal::commit(std::size_t index, const SinkTerms& terms) {
   SinkFiles* files = nullptr;
   {
     const std::lock_guard lock(mutex_);
+    if (sink(index).removed) return;
     cursor = sink(index).cursor;
     files = files_.at(sink(index).spec.name).get();
   }

@@ -86,8 +86,10 @@ class Journal {
   virtual void interrupt(std::size_t sink) = 0;
   // Ends one wait of this sink: that under way, or else the next.
   virtual void nudge(std::size_t sink) = 0;
-  // Waits until every sink is done with all that has been appended so far; false: the deadline came first.
-  virtual bool wait_done(Clock::time_point deadline) = 0;
+  // The position behind all that has been appended so far.
+  virtual std::uint64_t end() const = 0;
+  // Waits until every sink is done with all before that position; false: the deadline came first.
+  virtual bool wait_done(std::uint64_t end, Clock::time_point deadline) = 0;
 
   virtual std::string source_name(std::uint32_t source) const = 0;  // of a JournalBatch::Run
 

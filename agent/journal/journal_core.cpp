@@ -130,7 +130,7 @@ void JournalCore::appended_to(std::uint64_t end) {
 
 void JournalCore::drop_before(Sink& sink, std::uint64_t end) {
   if (sink.removed) return;
-  const std::uint64_t dropped = sink.cursor.drop_before(end);
+  const std::uint64_t dropped = sink.cursor.drop_before(std::min(end, sink.closed_at));
   sink.terms.dropped += dropped;
   tell_dropped(sink.spec.name, dropped);
 }
@@ -158,6 +158,7 @@ void JournalCore::commit(std::size_t index, const SinkTerms& terms) {
   {
     const std::lock_guard lock(mutex_);
     Sink& committing = sink(index);
+    if (committing.removed) return;  // it was left behind inside its plugin, and another has its place
     committing.terms += terms;
     committing.cursor.commit();
     cursors_moved();
@@ -183,9 +184,13 @@ void JournalCore::nudge(std::size_t index) {
   sink(index).wake.notify_all();
 }
 
-bool JournalCore::wait_done(Clock::time_point deadline) {
+std::uint64_t JournalCore::end() const {
+  const std::lock_guard lock(mutex_);
+  return appended_;
+}
+
+bool JournalCore::wait_done(std::uint64_t end, Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
-  const std::uint64_t end = appended_;
   // Not what is kept for sinks that the configuration does not have.
   return more_done_.wait_until(lock, deadline, [&] { return JournalCore::done_by_all() >= end; });
 }

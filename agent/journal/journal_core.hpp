@@ -30,7 +30,8 @@ class JournalCore : public Journal {
   void newest_first(std::size_t sink) override;
   void interrupt(std::size_t sink) override;
   void nudge(std::size_t sink) override;
-  bool wait_done(Clock::time_point deadline) override;
+  std::uint64_t end() const override;
+  bool wait_done(std::uint64_t end, Clock::time_point deadline) override;
   Snapshot snapshot() const override;
 
  protected:

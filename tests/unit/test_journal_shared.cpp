@@ -135,20 +135,65 @@ TEST_CASE("one nudge ends one wait of a sink, also when it comes first") {
   other.join();
 }
 
+TEST_CASE("a sink whose thread is left behind inside its plugin changes nothing for the one in its place") {
+  const Both both(GENERATE(false, true));
+  Journal& journal = *both.journal;
+  const std::size_t source = journal.add_source("one");
+  const std::size_t stuck = journal.add_sink({"s", {}, 0, false});
+  REQUIRE(both.append(source, 100, 1) == AppendResult::appended);
+  CHECK(both.read_and_commit(stuck, 60) == 60);
+  JournalBatch in_hand;
+  journal.read(stuck, 30, in_hand);
+  journal.remove_sink(stuck, false);
+  const std::size_t next = journal.add_sink({"s", {}, 0, false});
+  CHECK(journal.snapshot().sinks[next].pending == 40);
+  CHECK(both.read_and_commit(next, 40) == 40);
+
+  SinkTerms late;
+  late.delivered = in_hand.readings.size();
+  journal.commit(stuck, late);  // its plugin has returned at last
+  const auto view = journal.snapshot();
+  CHECK(view.sinks[next].pending == 0);
+  CHECK(view.sinks[next].delivered == 100);
+  CHECK(view.sinks[next].balanced());
+  CHECK(view.sinks[stuck].delivered == 0);
+}
+
+TEST_CASE("a sink that is about to end loses no more than it had to get") {
+  const Both both(GENERATE(false, true), true);
+  Journal& journal = *both.journal;
+  const std::size_t source = journal.add_source("one");
+  const std::size_t sink = journal.add_sink({"s", {}, 0, false});
+  REQUIRE(both.append(source, 1000, 1) == AppendResult::appended);
+  journal.close_sink(sink);
+  for (std::uint64_t token = 2; token <= 70; ++token)
+    REQUIRE(both.append(source, 1000, token) == AppendResult::appended);
+  const auto terms = journal.snapshot().sinks[sink];
+  CHECK(terms.journaled == 1000);
+  CHECK(terms.dropped == 1000);
+  CHECK(terms.pending == 0);
+  CHECK(terms.balanced());
+}
+
 TEST_CASE("wait_done waits for every sink") {
   const Both both(GENERATE(false, true));
   Journal& journal = *both.journal;
   const std::size_t source = journal.add_source("one");
   const std::size_t quick = journal.add_sink({"quick", {}, 0, false});
   const std::size_t slow = journal.add_sink({"slow", {}, 0, false});
-  CHECK(journal.wait_done(Clock::now()));
+  CHECK(journal.wait_done(journal.end(), Clock::now()));
   REQUIRE(both.append(source, 10, 1) == AppendResult::appended);
   CHECK(both.read_and_commit(quick, 10) == 10);
   CHECK(both.read_and_commit(slow, 4) == 4);
-  CHECK_FALSE(journal.wait_done(Clock::now() + std::chrono::milliseconds(1)));
+  CHECK_FALSE(journal.wait_done(journal.end(), Clock::now() + std::chrono::milliseconds(1)));
   std::thread other([&] { CHECK(both.read_and_commit(slow, 6) == 6); });
-  CHECK(journal.wait_done(Clock::now() + std::chrono::seconds(30)));
+  CHECK(journal.wait_done(journal.end(), Clock::now() + std::chrono::seconds(30)));
   other.join();
+  // What comes later is not waited for.
+  const std::uint64_t end = journal.end();
+  REQUIRE(both.append(source, 10, 2) == AppendResult::appended);
+  CHECK(journal.wait_done(end, Clock::now()));
+  CHECK_FALSE(journal.wait_done(journal.end(), Clock::now()));
 }
 
 TEST_CASE("at any moment the sources' accounts, the journal's positions and what each sink saw are the same readings") {
