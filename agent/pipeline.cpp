@@ -110,13 +110,22 @@ bool Pipeline::create(const Sources& sources, const Sinks& sinks, Problems& prob
   return false;
 }
 
-void Pipeline::go() {
+void Pipeline::go(bool all_or_nothing) {
+  const auto begin = [&](const auto& runner, const auto& add) {
+    if (runner->index()) return;
+    try {
+      runner->go(add(runner->instance().config()));
+    } catch (const std::runtime_error& error) {
+      if (all_or_nothing) throw;
+      runner->refuse(error.what());
+    }
+  };
   // Sinks first: what a source emits is for all that are there then.
   for (const auto& sink : sinks_) {
-    if (!sink->index()) sink->go(journal_->add_sink(journal_sink(sink->instance().config())));
+    begin(sink, [&](const InstanceConfig& config) { return journal_->add_sink(journal_sink(config)); });
   }
   for (const auto& source : sources_) {
-    if (!source->index()) source->go(journal_->add_source(source->instance().config().name()));
+    begin(source, [&](const InstanceConfig& config) { return journal_->add_source(config.name()); });
   }
   for (const auto& [name, readings] : journal_->snapshot().kept_for) {
     logger_.warn("journal", fmt::format("keeps {} readings for sink \"{}\", which the configuration does not have, and "
@@ -130,7 +139,7 @@ bool Pipeline::start(Problems& problems) {
   started_ = true;
   if (!create(sources_, sinks_, problems)) return false;
   try {
-    go();
+    go(true);
   } catch (const std::system_error& error) {
     for (const auto& sink : sinks_) sink->abort();
     for (const auto& source : sources_) source->request_stop();

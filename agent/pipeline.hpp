@@ -118,7 +118,8 @@ class Pipeline {
   Slot<SinkRunner> make_sink(const std::shared_ptr<const Config>& config, std::size_t index);
   // Starts them and waits until each has its instance; what they have against their configuration is a problem.
   bool create(const Sources& sources, const Sinks& sinks, Problems& problems);
-  void go();  // those that have not begun yet
+  // Those that have not begun yet. One that the journal has no place for ends it (std::runtime_error), or only itself.
+  void go(bool all_or_nothing);
   bool needs_restart(const Config& next, Problems& problems) const;
   // A drain would only take time: it cannot deliver now, and the disk keeps what is pending.
   bool waits_for_far_side(const Slot<SinkRunner>& sink) const;

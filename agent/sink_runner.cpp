@@ -51,6 +51,11 @@ void SinkRunner::go(std::size_t index) {
   around_.board.change([this] { go_ = true; });
 }
 
+void SinkRunner::refuse(const std::string& error) {
+  fail(error);
+  abort();
+}
+
 void SinkRunner::drain() {
   draining_ = true;
   if (index()) around_.journal.interrupt(index_);
@@ -101,7 +106,7 @@ void SinkRunner::thread_main() {
 void SinkRunner::work() {
   const InstanceConfig& config = instance_.config();
   JournalBatch batch;
-  if (!open_with_backoff()) return;
+  if (!index() || !open_with_backoff()) return;
   if (config.keys.backlog == InstanceKeys::Backlog::live_first) around_.journal.newest_first(index_);
   while (!instance_.stopping()) {
     if (!redeliver()) return;
@@ -124,7 +129,7 @@ void SinkRunner::work() {
     terms.dropped = batch.damaged;
     const std::int64_t newest_us = batch.readings.empty() ? 0 : batch.readings.back().received_us;
     bool was_down = false;
-    if (!deliver(batch, terms, was_down)) return;
+    if (!deliver(batch, terms, was_down) || (!terms.rejected.empty() && !sync_dead_letters())) return;
     around_.journal.commit(index_, terms);
     if (was_down && config.keys.backlog == InstanceKeys::Backlog::live_first) around_.journal.newest_first(index_);
     const std::lock_guard lock(progress_mutex_);
@@ -290,6 +295,17 @@ bool SinkRunner::keep_dead_letter(const std::string& source, const hb_reading& r
     }
     if (!pause(error, backoff)) return false;
   }
+}
+
+// Before what was rejected is passed for good: on power loss it must be in the one place or the other.
+bool SinkRunner::sync_dead_letters() {
+  const auto& keys = instance_.config().keys;
+  Backoff backoff(keys.retry_initial, keys.retry_max);
+  while (!around_.dead_letters.sync()) {
+    if (!pause("the dead letters cannot be made durable; restart the agent once the disk is sound", backoff))
+      return false;
+  }
+  return true;
 }
 
 SinkRunner::Progress SinkRunner::progress() const {

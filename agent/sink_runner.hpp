@@ -32,10 +32,11 @@ class SinkRunner {
   ~SinkRunner();
 
   // [main-thread]
-  void start();                // creates the instance on the new thread; then waits for go
-  void go(std::size_t index);  // opens and writes; `index` is the sink's in the journal
-  void drain();                // writes what is in the journal without waiting for more, then ends
-  void abort();                // ends as soon as the plugin returns; what is pending stays pending
+  void start();                           // creates the instance on the new thread; then waits for go
+  void go(std::size_t index);             // opens and writes; `index` is the sink's in the journal
+  void refuse(const std::string& error);  // instead of go: it has no place in the journal, and ends as failed
+  void drain();                           // writes what is in the journal without waiting for more, then ends
+  void abort();                           // ends as soon as the plugin returns; what is pending stays pending
   void join();
 
   // Under the board's lock.
@@ -74,6 +75,7 @@ class SinkRunner {
   std::int32_t write_once(const JournalBatch& batch, std::vector<hb_reading>& readings,
                           std::vector<std::uint32_t>& origin, SinkTerms& terms, std::string& error);
   bool keep_dead_letter(const std::string& source, const hb_reading& reading, const Verdict& verdict);
+  bool sync_dead_letters();  // false: stopping
   bool pause(const std::string& error, Backoff& backoff);
   void fail(const std::string& error);
   void set_phase(Phase phase);

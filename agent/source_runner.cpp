@@ -40,6 +40,11 @@ void SourceRunner::go(std::size_t index) {
   around_.board.change([this] { go_ = true; });
 }
 
+void SourceRunner::refuse(const std::string& error) {
+  fail(error);
+  request_stop();
+}
+
 void SourceRunner::request_stop() {
   instance_.request_stop();
   around_.board.change([this] { go_ = true; });  // a thread that still waits to begin sees that it is stopping

@@ -33,11 +33,12 @@ class SourceRunner final : public SourcePort {
   ~SourceRunner() override;
 
   // [main-thread]
-  void start();                // creates the instances on the new thread; then waits for go
-  void go(std::size_t index);  // opens and runs; `index` is the source's in the journal
-  void request_stop();         // asks run to return; what it emits until then is taken
-  void cut();                  // emit takes nothing any more; a blocked one returns
-  void release();              // no more acks come: close now
+  void start();                           // creates the instances on the new thread; then waits for go
+  void go(std::size_t index);             // opens and runs; `index` is the source's in the journal
+  void refuse(const std::string& error);  // instead of go: it has no place in the journal, and ends as failed
+  void request_stop();                    // asks run to return; what it emits until then is taken
+  void cut();                             // emit takes nothing any more; a blocked one returns
+  void release();                         // no more acks come: close now
   void join();
 
   // Under the board's lock, that is within its wait, change or read.

@@ -125,6 +125,22 @@ def test_a_dead_sink_that_is_taken_out_keeps_nobody_and_nothing_is_lost(agent, t
     assert keys(tmp_path, "dead") == keys(tmp_path, "kept")
 
 
+def test_a_sink_that_the_journal_has_no_place_for_fails_alone(agent, tmp_path):
+    running = agent(source("one") + sink(tmp_path, "kept")).start().wait_ready()
+    (running.data_folder / "journal/added.cursor").mkdir()
+    reloaded(running, source("two", seed=2) + sink(tmp_path, "kept") + sink(tmp_path, "added"), 1)
+    running.wait_log(r"sink/added: failed: cannot open \S+/added.cursor")
+    wait_until(lambda: len(keys(tmp_path, "kept", "two")) > 100, 30, "the new source to emit")
+    assert "sink added" in running.get("/readyz")[1]
+    (running.data_folder / "journal/added.cursor").rmdir()
+    reloaded(running, source("two", seed=2) + sink(tmp_path, "kept") + sink(tmp_path, "added"), 2)
+    wait_until(lambda: len(keys(tmp_path, "added")) > 100, 30, "the sink to get its second chance")
+    (running.data_folder / "journal/more.cursor").mkdir()
+    reloaded(running, source("two", seed=2) + sink(tmp_path, "kept") + sink(tmp_path, "more"), 3)
+    assert running.terminate() == 1, running.log_tail()
+    assert keys(tmp_path, "kept", "two")
+
+
 def test_other_processors_restart_every_source(agent, tmp_path):
     running = agent(source() + sink(tmp_path, "kept")).start().wait_ready()
     reloaded(running, source() + sink(tmp_path, "kept") + '[[processor]]\nplugin = "validate"\n', 1)

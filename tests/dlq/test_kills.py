@@ -73,6 +73,30 @@ def check(letters, database):
     assert letters.letters() == []
 
 
+def test_a_sink_passes_nothing_that_it_refused_before_the_letter_is_durable(agent, postgres, dlq, tmp_path):
+    database = postgres.new_database()
+    with_schema(agent, database)
+    database.execute("ALTER TABLE heartbeats ADD CONSTRAINT no_77 CHECK (heart_rate <> 77)")
+    (tmp_path / "in.csv").write_text("customer_id,time,heart_rate\n"
+                                     + "".join(f"c{n},{1_700_000_000 + n},{77 if n == 5 else 60}\n" for n in range(20)))
+    fault = tmp_path / "fault"
+    fault.write_text("EIO letters.sync")
+    victim = agent(follow(tmp_path / "in.csv", EPOCH) + postgres_sink(database), "victim", program="hbagent_crash",
+                   environment={"HBAGENT_FAULT_FILE": str(fault)}).start()
+    victim.wait_log("sink/postgres: the dead letters cannot be made durable")
+    (sink,) = victim.status()["sinks"]
+    assert sink["pending"] == 20 and sink["delivered"] == sink["rejected"].get("check_violation", 0) == 0
+    victim.kill()
+    fault.unlink()
+    victim.start()
+    victim.wait_while_running(lambda: victim.status()["sinks"][0]["pending"] == 0, 60, "to be done")
+    (sink,) = victim.status()["sinks"]
+    assert sink["delivered"] == 19 and sink["rejected"] == {"check_violation": 1}
+    assert pipeline.row_count(database) == 19
+    assert {letter["reason"] for letter in dlq(victim).letters()} == {"check_violation"}
+    assert victim.terminate() == 0
+
+
 @pytest.mark.parametrize("case", ["refused_by_sink", "refused_by_source"])
 def test_the_agent_is_killed(case, request):
     victim, database, letters = request.getfixturevalue(case)
