@@ -68,11 +68,17 @@ HttpAnswer Control::start_replay(const std::string& body) {
   if (running_) return refusal(409, "a replay is under way already");
   if (thread_.joinable()) thread_.join();
   replay_ = std::make_shared<Replay>(pipeline_.replay_site(), std::move(*selection));
+  // Before the thread, which ends it; after a failure to make one nothing runs.
   running_ = true;
-  thread_ = std::thread([this, replay = replay_] {
-    replay->run();
+  try {
+    thread_ = std::thread([this, replay = replay_] {
+      replay->run();
+      running_ = false;
+    });
+  } catch (const std::system_error& error) {
     running_ = false;
-  });
+    return refusal(500, error.what());
+  }
   return json_answer(202, to_json(ReplayProgress{true, {}}));
 }
 

@@ -161,7 +161,11 @@ class HttpServer::Server::Session : public std::enable_shared_from_this<Session>
                 server_.max_body_ > 0 ? "only GET, HEAD and POST\n" : "only GET and HEAD\n"};
     } else {
       const std::string target(request.target().data(), request.target().size());
-      answer = server_.handler_({post, target.substr(0, target.find('?')), request.body()});
+      try {
+        answer = server_.handler_({post, target.substr(0, target.find('?')), request.body()});
+      } catch (const std::exception& error) {  // out of memory, most likely; the agent itself goes on
+        answer = {500, "text/plain; charset=utf-8", std::string(error.what()) + "\n"};
+      }
     }
     response_ = {};
     response_.result(answer.status);

@@ -179,10 +179,23 @@ ProcessorChain* JournalLane::chain(std::size_t first_processor, std::string& why
   return chains_.emplace(first_processor, std::move(made)).first->second.get();
 }
 
+// In slices, as sources append. Only the last makes the new token safe; each one's own terms balance.
+bool JournalLane::append() {
+  std::span<const hb_reading> left(readings_);
+  for (; left.size() > kSliceReadings; left = left.subspan(kSliceReadings)) {
+    SourceTerms slice;
+    slice.received = std::min<std::uint64_t>(kSliceReadings, terms_.received);
+    slice.added = kSliceReadings - slice.received;
+    terms_.received -= slice.received;
+    terms_.added -= slice.added;
+    if (site_.journal.append(index_, left.first(kSliceReadings), token_, slice) != AppendResult::appended) return false;
+  }
+  return site_.journal.append(index_, left, token_ + 1, std::move(terms_)) == AppendResult::appended;
+}
+
 std::vector<ReplayedLetter> JournalLane::settle() {
   terms_.refused_again = total(terms_.dead_lettered);
-  const bool appended =
-      site_.journal.append(index_, readings_, token_ + 1, std::move(terms_)) == AppendResult::appended;
+  const bool appended = append();
   if (appended) site_.journal.wait_acked(index_, ++token_, Journal::Clock::time_point::max());
   const bool safe = appended && site_.journal.acked(index_) >= token_;
   readings_.clear();

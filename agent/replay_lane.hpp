@@ -80,6 +80,7 @@ class JournalLane final : public ReplayLane {
   bool make_decoder(std::string& why);
   // The source's processors from that one on; null: `why` says why they cannot run.
   ProcessorChain* chain(std::size_t first_processor, std::string& why);
+  bool append();  // what was taken; false: the lane was stopped
   std::string stopped_why() const;
 
   const ReplaySite& site_;
@@ -111,7 +112,7 @@ class SinkLane final : public ReplayLane {
   void stop(const std::string& why) override;
 
  private:
-  void take_verdicts(const std::vector<Verdict>& verdicts, std::vector<ReplayedLetter*>& open);
+  bool take_verdicts(const std::vector<Verdict>& verdicts, std::size_t count, std::vector<ReplayedLetter*>& open);
   std::string why_left(const std::string& error);
 
   SinkRunner& sink_;

@@ -1,6 +1,7 @@
 // How replayed letters reach the sink that refused them.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -44,20 +45,23 @@ std::vector<ReplayedLetter> SinkLane::settle() {
   }
   std::string why;
   while (!open.empty() && !stop_.stop_requested()) {
-    const auto answer = sink_.redelivery().ask(readings_, Redelivery::Clock::time_point::max(), stop_.get_token());
+    const std::size_t count = std::min<std::size_t>(open.size(), sink_.instance().config().batch_size);
+    const std::vector<hb_reading> part(readings_.begin(), readings_.begin() + static_cast<std::ptrdiff_t>(count));
+    const auto answer = sink_.redelivery().ask(part, Redelivery::Clock::time_point::max(), stop_.get_token());
     if (!answer) break;
-    if (answer->status == HB_OK) take_verdicts(answer->verdicts, open);
+    const bool done = answer->status == HB_OK && take_verdicts(answer->verdicts, count, open);
     why = answer->error;
     if (answer->status == HB_FAILED || answer->status == HB_END) break;
-    if (!open.empty() && sink_.instance().wait(kPause)) break;
+    if (!done && sink_.instance().wait(kPause)) break;
   }
   for (ReplayedLetter* const letter : open) letter->left_why = why_left(why);
   readings_.clear();
   return letters;
 }
 
-// Leaves those open that are to be tried again.
-void SinkLane::take_verdicts(const std::vector<Verdict>& verdicts, std::vector<ReplayedLetter*>& open) {
+// Those of the first `count` that are to be tried again stay open, in front of the rest. False: some do.
+bool SinkLane::take_verdicts(const std::vector<Verdict>& verdicts, std::size_t count,
+                             std::vector<ReplayedLetter*>& open) {
   std::vector<ReplayedLetter*> again;
   std::vector<hb_reading> again_readings;
   for (const Verdict& verdict : verdicts) {
@@ -70,8 +74,13 @@ void SinkLane::take_verdicts(const std::vector<Verdict>& verdicts, std::vector<R
                                  letter.letter.payload, std::nullopt, letter.letter.received_us});
     }
   }
+  const bool done = again.empty();
+  const auto rest = static_cast<std::ptrdiff_t>(count);
+  again.insert(again.end(), open.begin() + rest, open.end());
+  again_readings.insert(again_readings.end(), readings_.begin() + rest, readings_.end());
   open = std::move(again);
   readings_ = std::move(again_readings);
+  return done;
 }
 
 std::string SinkLane::why_left(const std::string& error) {

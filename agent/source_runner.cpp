@@ -9,7 +9,6 @@
 namespace hbagent {
 namespace {
 
-constexpr std::size_t kSliceReadings = 4096;
 constexpr std::size_t kSpareReadings = 1024;  // room for what processors add
 
 bool sound_id(const hb_reading& reading) {

@@ -35,6 +35,9 @@ struct JournalBatch {
   std::uint32_t source_of(std::size_t index) const;
 };
 
+// Who has more to append does it in slices: an append takes room for all that it is given at once.
+inline constexpr std::size_t kSliceReadings = 4096;
+
 enum class AppendResult { appended, stopped };
 
 // Thread-safe. Calls for one source are serial, and so are the calls for one sink; `source` and `sink` are what

@@ -172,6 +172,8 @@ class ProbeSink {
   void close() { out_.close(); }
   void write(hb::Batch batch) {
     ++writes_;
+    largest_ = std::max(largest_, batch.size());
+    host_.gauge("largest_write", static_cast<double>(largest_));
     if (config_.dead) throw hb::Retry("the far side is dead");
     if (config_.fail_for_good) throw hb::Failed("wrong password");
     if (config_.hang_until_stopped) {
@@ -204,6 +206,7 @@ class ProbeSink {
   std::ofstream out_;
   std::set<std::int64_t> retried_;
   std::int64_t opens_ = 0, writes_ = 0;
+  std::size_t largest_ = 0;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Replays within a pipeline of probe plugins: what the commands' tests against real servers do not reach.
 #include <chrono>
 #include <fstream>
+#include <numeric>
 #include <thread>
 
 #include "pipeline.hpp"
@@ -133,6 +134,32 @@ TEST_CASE("what a sink refused goes to that sink alone, until it has an answer f
   CHECK(letters[0].refused_again_us > letters[0].time_us);
   // It was none of the journal's business.
   CHECK(run.source_terms().received == 10);
+}
+
+TEST_CASE("what is replayed comes in batches of the sink's size") {
+  Run run(kSource, {"a\nbatch_size = 7\nretry_every = 13"});
+  for (std::int64_t time = kFirst; time < kFirst + 30; ++time) run.letter("sink/a", Run::reading(time));
+  CHECK(run.replay().replayed == 30);
+  auto delivered = run.replayed("a");
+  std::sort(delivered.begin(), delivered.end());
+  Times all(30);
+  std::iota(all.begin(), all.end(), kFirst);
+  CHECK(delivered == all);
+  CHECK(run.pipeline().view().sinks[0].status.gauges.at("largest_write") <= 7);
+}
+
+TEST_CASE("a letter of more readings than are appended at once is one to its account") {
+  for (const char* journal : {"mode = \"memory\"", "mode = \"disk\"\nmax_size = \"2MiB\"\nsync_interval = \"1ms\""}) {
+    INFO(journal);
+    Run run(kSource, {"a"}, journal);
+    std::string words;
+    for (std::int64_t time = kFirst; time < kFirst + 10'000; ++time) words += std::to_string(time) + ' ';
+    run.letter("source/probe", words, "anna");
+    CHECK(run.replay().replayed == 1);
+    CHECK(run.replayed("a").size() == 10'000);
+    CHECK(run.source_terms().received == 10 + 10'000);
+    CHECK(run.letters().empty());
+  }
 }
 
 TEST_CASE("a source's bytes become readings for every sink, on the source's account") {
