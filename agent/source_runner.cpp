@@ -165,7 +165,7 @@ std::int32_t SourceRunner::emit(const hb_reading* readings, std::uint32_t count,
   }
   const std::int32_t status = emit_slice(left, token);
   if (status != HB_OK) return status;
-  last_token_ = token;
+  last_token_.store(token, std::memory_order_release);
   if (recovering_ && recovering_.exchange(false)) around_.logger.info(instance_.component(), "reads again");
   return HB_OK;
 }

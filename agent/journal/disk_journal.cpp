@@ -87,22 +87,19 @@ AppendResult DiskJournal::append(std::size_t index, std::span<const hb_reading> 
       set_acked(from, token);
     } else {
       token_waits_ = true;
-      sync_wake_.notify_one();
+      wake_sync();
     }
     return AppendResult::appended;
   }
   for (;;) {
     if (!make_room(lock, from, readings.size())) return AppendResult::stopped;
-    lock.unlock();
     std::string error;
-    const bool written = write(from, readings, token, terms, error);
-    lock.lock();
-    if (written) break;
+    if (write(lock, from, readings, token, terms, error)) break;
     note_failure(write_failure_, error);
     has_room_.wait_for(lock, kRetryWrite, [&] { return from.stopped; });
   }
   clear_failure(write_failure_);
-  sync_wake_.notify_one();
+  wake_sync();
   if (settings_.sync_interval.count() == 0) {
     const std::uint64_t mine = appended_;
     synced_changed_.wait(lock, [&] { return synced_ >= mine || from.stopped; });
@@ -111,32 +108,35 @@ AppendResult DiskJournal::append(std::size_t index, std::span<const hb_reading> 
 }
 
 bool DiskJournal::make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t readings) {
+  if (has_room(readings)) return !source.stopped;
   // A start may find segments that every sink is done with; no commit will come to let go of them.
-  if (!has_room(readings)) cursors_moved();
-  if (settings_.drop_oldest && sync_failure_.empty()) {
-    while (!has_room(readings) && !source.stopped) {
+  cursors_moved();
+  if (settings_.drop_oldest) {
+    while (sync_failure_.empty() && !has_room(readings) && !source.stopped) {
       lock.unlock();
       const bool dropped = drop_oldest();
       lock.lock();
       if (!dropped) has_room_.wait_for(lock, kRetryWrite, [&] { return source.stopped; });
     }
   }
-  return wait_for_room(lock, source, [&] { return sync_failure_.empty() && has_room(readings); });
+  return wait_for_room(lock, source, [&] { return has_room(readings); });
 }
 
-bool DiskJournal::write(Source& source, std::span<const hb_reading> readings, std::uint64_t token,
-                        const SourceTerms& terms, std::string& error) {
+bool DiskJournal::write(std::unique_lock<std::mutex>& lock, Source& source, std::span<const hb_reading> readings,
+                        std::uint64_t token, const SourceTerms& terms, std::string& error) {
+  lock.unlock();
   const std::lock_guard one_writer(write_mutex_);
   const std::uint64_t position = log_.end();
   try {
     if (!log_.fits(readings.size())) log_.start_segment(position);
-    log_.append(position, source_id(source.name), readings);
+    log_.append(position, source.id, readings);
   } catch (const std::system_error& failure) {
     error = failure.what();
+    lock.lock();
     return false;
   }
   // Still the only writer: a rewriting after a failed sync sees all that was written.
-  const std::lock_guard lock(mutex_);
+  lock.lock();
   source.last_token = token;
   source.terms += terms;
   appended_to(log_.end());
@@ -373,7 +373,7 @@ void DiskJournal::cursors_moved() {
   const auto end = log_.oldest_end();
   if (!end || *end > done_by_all()) return;
   release_wanted_ = true;
-  sync_wake_.notify_one();
+  wake_sync();
 }
 
 void DiskJournal::fill(Snapshot& view) const {

@@ -57,12 +57,15 @@ class DiskJournal final : public JournalCore {
 
   void load_cursors();
   std::uint64_t clamp(const std::string& sink, SinkCursor& cursor) const;  // how many readings are gone
-  bool has_room(std::size_t readings) const { return log_.fits(readings) || log_.may_grow(); }
+  // Of the source whose turn it is. False while a failed sync is being mended: the log is another thread's then.
+  bool has_room(std::size_t readings) const {
+    return sync_failure_.empty() && (log_.fits(readings) || log_.may_grow());
+  }
   // Waits until the readings may be written; false: the source is stopped.
   bool make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t readings);
-  // Without mutex_. False with `error` set: nothing was written.
-  bool write(Source& source, std::span<const hb_reading> readings, std::uint64_t token, const SourceTerms& terms,
-             std::string& error);
+  // Lets go of the lock on mutex_ meanwhile. False with `error` set: nothing was written.
+  bool write(std::unique_lock<std::mutex>& lock, Source& source, std::span<const hb_reading> readings,
+             std::uint64_t token, const SourceTerms& terms, std::string& error);
   bool drop_oldest();
   // Without mutex_: writes where the sinks stand; `durable` waits for the disk.
   void store_cursors(bool durable);
@@ -71,6 +74,7 @@ class DiskJournal final : public JournalCore {
   void clear_failure(std::string& failure);
   void note_damage(const SegmentReader::Damage& damage);
 
+  void wake_sync();  // where it waits for something to do, not where it waits for a group to be complete
   void sync_thread();
   void sync_round(std::unique_lock<std::mutex>& lock);
   void release_done(std::unique_lock<std::mutex>& lock, std::uint64_t done);
@@ -94,6 +98,7 @@ class DiskJournal final : public JournalCore {
   std::string write_failure_, sync_failure_, cursor_failure_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> damages_;  // (sequence, offset): readings lost
   bool ending_ = false;
+  bool sync_idle_ = false;
   bool release_wanted_ = false;
   bool token_waits_ = false;  // an emit without readings waits for its ack
   std::condition_variable sync_wake_, synced_changed_;

@@ -13,11 +13,17 @@ constexpr std::chrono::seconds kRetrySync{1};
 
 }  // namespace
 
+void DiskJournal::wake_sync() {
+  if (std::exchange(sync_idle_, false)) sync_wake_.notify_one();
+}
+
 void DiskJournal::sync_thread() {
   std::unique_lock lock(mutex_);
   auto next = Clock::now();
   while (!ending_) {
+    sync_idle_ = true;
     sync_wake_.wait(lock, [&] { return ending_ || release_wanted_ || token_waits_ || synced_ < appended_; });
+    sync_idle_ = false;
     // A group: everything that comes until then shares one sync.
     sync_wake_.wait_until(lock, next, [&] { return ending_; });
     next = Clock::now() + settings_.sync_interval;

@@ -6,12 +6,15 @@
 #include <optional>
 #include <utility>
 
+#include "journal/segment_format.hpp"
+
 namespace hbagent {
 
 std::size_t JournalCore::add_source(const std::string& name) {
   const std::lock_guard lock(mutex_);
   auto added = std::make_unique<Source>();
   added->name = name;
+  added->id = source_id(name);
   for (const auto& before : sources_) {
     if (before->removed && before->name == name) added->terms += std::exchange(before->terms, {});
   }

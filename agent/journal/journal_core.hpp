@@ -37,6 +37,7 @@ class JournalCore : public Journal {
  protected:
   struct Source {
     std::string name;
+    std::uint32_t id = 0;  // source_id of the name
     SourceTerms terms;
     std::uint64_t acked = 0;
     std::uint64_t last_token = 0;  // of its last complete emit

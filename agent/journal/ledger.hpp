@@ -25,6 +25,7 @@ inline void add(CountByReason& to, const std::string& reason, std::uint64_t coun
   to[to.size() < kMaxReasons || to.contains(reason) ? reason : "other"] += count;
 }
 inline void add(CountByReason& to, const CountByReason& more) {
+  if (more.empty()) return;  // as with nearly every batch
   for (const auto& [reason, count] : more) add(to, reason, count);
 }
 

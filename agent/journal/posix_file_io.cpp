@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <climits>
 #include <system_error>
@@ -32,13 +31,14 @@ class PosixFileIo final : public FileIo {
   }
 
   void write(int fd, std::span<const iovec> parts, std::uint64_t offset, const std::filesystem::path& file) override {
-    std::array<iovec, kMaxParts> left{};
     while (!parts.empty()) {
-      const std::size_t count = std::min(parts.size(), left.size());
-      std::copy_n(parts.begin(), count, left.begin());
-      write_some(fd, std::span(left).first(count), offset, file);
-      for (const iovec& part : parts.first(count)) offset += part.iov_len;
-      parts = parts.subspan(count);
+      const auto some = parts.first(std::min(parts.size(), kMaxParts));
+      std::uint64_t size = 0;
+      for (const iovec& part : some) size += part.iov_len;
+      const std::uint64_t done = write_once(fd, some, offset, file);
+      if (done < size) write_rest(fd, some, done, offset, file);
+      offset += size;
+      parts = parts.subspan(some.size());
     }
   }
 
@@ -77,21 +77,28 @@ class PosixFileIo final : public FileIo {
   static constexpr std::size_t kMaxParts = 64;
   static_assert(kMaxParts <= IOV_MAX);
 
-  static void write_some(int fd, std::span<iovec> left, std::uint64_t offset, const std::filesystem::path& file) {
-    while (!left.empty()) {
-      const ssize_t got = pwritev(fd, left.data(), static_cast<int>(left.size()), static_cast<off_t>(offset));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw_errno(errno, "cannot write " + file.string());
-      offset += static_cast<std::uint64_t>(got);
-      auto done = static_cast<std::size_t>(got);
-      while (!left.empty() && done >= left.front().iov_len) {
-        done -= left.front().iov_len;
-        left = left.subspan(1);
+  // Returns how many bytes were written.
+  static std::uint64_t write_once(int fd, std::span<const iovec> parts, std::uint64_t offset,
+                                  const std::filesystem::path& file) {
+    for (;;) {
+      const auto at = static_cast<off_t>(offset);
+      const ssize_t got = parts.size() == 1 ? pwrite(fd, parts[0].iov_base, parts[0].iov_len, at)
+                                            : pwritev(fd, parts.data(), static_cast<int>(parts.size()), at);
+      if (got >= 0) return static_cast<std::uint64_t>(got);
+      if (errno != EINTR) throw_errno(errno, "cannot write " + file.string());
+    }
+  }
+
+  // What lies behind the first `done` bytes of the parts.
+  static void write_rest(int fd, std::span<const iovec> parts, std::uint64_t done, std::uint64_t offset,
+                         const std::filesystem::path& file) {
+    for (const iovec& part : parts) {
+      for (std::uint64_t skip = std::min<std::uint64_t>(done, part.iov_len); skip < part.iov_len;) {
+        const iovec left{static_cast<char*>(part.iov_base) + skip, part.iov_len - skip};
+        skip += write_once(fd, {&left, 1}, offset + skip, file);
       }
-      if (!left.empty()) {
-        left.front().iov_base = static_cast<char*>(left.front().iov_base) + done;
-        left.front().iov_len -= done;
-      }
+      done -= std::min<std::uint64_t>(done, part.iov_len);
+      offset += part.iov_len;
     }
   }
 };

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <cstring>
+#include <ctime>
 #include <random>
 #include <system_error>
 
@@ -13,10 +14,13 @@ namespace hbagent {
 namespace {
 
 constexpr std::size_t kMaxSpares = 2;
+constexpr std::uint64_t kSmallWrite = 2048;  // bytes
 
+// To a few milliseconds: it says when something was written, and a frame of one reading should cost little.
 std::int64_t wall_clock_us() {
-  using namespace std::chrono;
-  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
 }
 
 std::uint64_t frames_size(std::size_t readings) {
@@ -42,7 +46,10 @@ void SegmentLog::add_source(const std::string& name) {
     }
   }
   names_.push_back(name);
-  if (encode_names(names_).size() <= kMaxPayload) return;
+  if (encode_names(names_).size() <= kMaxPayload) {
+    names_count_ = names_.size();
+    return;
+  }
   names_.pop_back();
   throw JournalError(
       fmt::format("the journal in {} has seen too many different source names; stop the agent when it is "
@@ -59,9 +66,12 @@ std::string SegmentLog::source_name(std::uint32_t id) const {
 }
 
 bool SegmentLog::fits(std::size_t readings) const {
-  const std::lock_guard lock(mutex_);
-  const std::uint64_t names = names_written_ < names_.size() ? names_size(names_) : 0;
-  return segments_.back()->written + names + frames_size(readings) <= settings_.segment_size;
+  std::uint64_t names = 0;
+  if (names_written_ < names_count_) {
+    const std::lock_guard lock(mutex_);
+    names = names_size(names_);
+  }
+  return newest_->written + names + frames_size(readings) <= settings_.segment_size;
 }
 
 bool SegmentLog::may_grow() const {
@@ -69,9 +79,7 @@ bool SegmentLog::may_grow() const {
 }
 
 SegmentLog::File SegmentLog::make_file(const SegmentName& name, const std::filesystem::path& path) {
-  auto file = std::make_shared<SegmentFile>();
-  file->name = name;
-  file->path = path;
+  auto file = std::make_shared<SegmentFile>(name, path);
   std::filesystem::path spare;
   {
     const std::lock_guard lock(mutex_);
@@ -102,6 +110,7 @@ void SegmentLog::publish(const File& file) {
   if (!segments_.empty()) segments_.back()->sealed = true;
   segments_.push_back(file);
   unsynced_.push_back(file);
+  newest_ = file;
 }
 
 void SegmentLog::start_segment(std::uint64_t position) {
@@ -115,51 +124,58 @@ void SegmentLog::start_segment(std::uint64_t position) {
 }
 
 void SegmentLog::append(std::uint64_t position, std::uint32_t source, std::span<const hb_reading> readings) {
-  SegmentFile* file = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    file = segments_.back().get();
-  }
-  append_to(*file, position, source, readings, names_written_);
+  append_to(*newest_, position, source, readings, names_written_);
   end_ = position + readings.size();
 }
 
 void SegmentLog::append_to(SegmentFile& file, std::uint64_t position, std::uint32_t source,
                            std::span<const hb_reading> readings, std::size_t& names_written) {
-  const std::uint32_t seed = frame_seed(file.name.sequence);
   const std::int64_t now = wall_clock_us();
-  std::vector<iovec> parts;
   std::string names;
   FrameHeader names_header{};
   std::size_t names_count = names_written;
-  {
-    const std::lock_guard lock(mutex_);
-    names_count = names_.size();
-    if (names_written < names_count) names = encode_names(names_);
-  }
+  parts_.clear();
   std::uint64_t bytes = 0;
-  if (names_written < names_count) {
-    names_header = make_names_frame(seed, position, names, now);
+  const auto add = [&](const void* data, std::size_t size) {
+    parts_.push_back({const_cast<void*>(data), size});  // pwritev does not write to what it is given
+    bytes += size;
+  };
+  if (names_written < names_count_) {
+    {
+      const std::lock_guard lock(mutex_);
+      names_count = names_.size();
+      names = encode_names(names_);
+    }
+    names_header = make_names_frame(file.seed, position, names, now);
     names.resize(padded(names.size()));
-    parts.push_back({&names_header, sizeof names_header});
-    parts.push_back({names.data(), names.size()});
-    bytes += frame_size(names_header);
+    add(&names_header, sizeof names_header);
+    add(names.data(), names.size());
   }
-  const std::size_t frames = (readings.size() + kFrameReadings - 1) / kFrameReadings;
-  std::vector<FrameHeader> headers;
-  headers.reserve(frames);
+  headers_.clear();
+  headers_.reserve((readings.size() + kFrameReadings - 1) / kFrameReadings);
   for (std::size_t at = 0; at < readings.size(); at += kFrameReadings) {
     const auto part = readings.subspan(at, std::min<std::size_t>(kFrameReadings, readings.size() - at));
-    headers.push_back(make_readings_frame(seed, position + at, source, part, now));
-    parts.push_back({&headers.back(), sizeof(FrameHeader)});
-    // pwritev does not write to what it is given.
-    parts.push_back({const_cast<hb_reading*>(part.data()), part.size_bytes()});
-    bytes += frame_size(headers.back());
+    headers_.push_back(make_readings_frame(file.seed, position + at, source, part, now));
+    add(&headers_.back(), sizeof(FrameHeader));
+    add(part.data(), part.size_bytes());
   }
   if (bytes == 0) return;
-  io_.write(file.fd.get(), parts, file.written, file.path);
-  file.written += bytes;
+  if (bytes <= kSmallWrite) join_parts(bytes);
+  const std::uint64_t offset = file.written.load(std::memory_order_relaxed);  // nobody else writes it
+  io_.write(file.fd.get(), parts_, offset, file.path);
+  file.written.store(offset + bytes, std::memory_order_release);
   names_written = names_count;
+}
+
+// One piece costs the operating system less than several, and little to copy.
+void SegmentLog::join_parts(std::uint64_t bytes) {
+  small_.resize(kSmallWrite);
+  char* to = small_.data();
+  for (const iovec& part : parts_) {
+    std::memcpy(to, part.iov_base, part.iov_len);
+    to += part.iov_len;
+  }
+  parts_.assign(1, {small_.data(), static_cast<std::size_t>(bytes)});
 }
 
 // ---- making durable ----------------------------------------------------------------------------------------------
@@ -252,7 +268,8 @@ std::uint64_t SegmentLog::rewrite(std::uint64_t from, std::uint64_t to) {
   for (const File& file : unsynced_) file->fd = UniqueFd();
   for (const File& file : segments_) file->sealed = true;
   for (const File& file : made) segments_.push_back(file);
-  unsynced_.assign(1, segments_.back());
+  newest_ = segments_.back();
+  unsynced_.assign(1, newest_);
   names_written_ = names_written;
   end_ = to;
   return lost;

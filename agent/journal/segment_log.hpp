@@ -21,7 +21,10 @@ struct JournalError : std::runtime_error {
 
 // One segment's file. Readers may look at what `written` covers while the appender goes on behind it.
 struct SegmentFile {
-  SegmentName name;
+  SegmentFile(const SegmentName& named, std::filesystem::path at)
+      : name(named), seed(frame_seed(named.sequence)), path(std::move(at)) {}
+  const SegmentName name;
+  const std::uint32_t seed;  // of its frames
   std::filesystem::path path;
   UniqueFd fd;                            // open while it is appended to or not yet durable
   std::atomic<std::uint64_t> written{0};  // bytes, header block included
@@ -98,6 +101,7 @@ class SegmentLog {
   File make_file(const SegmentName& name, const std::filesystem::path& path);
   void append_to(SegmentFile& file, std::uint64_t position, std::uint32_t source, std::span<const hb_reading> readings,
                  std::size_t& names_written);
+  void join_parts(std::uint64_t bytes);
   void publish(const File& file);
   std::filesystem::path path_of(const SegmentName& name) const { return settings_.folder / file_name(name); }
   std::uint64_t end_of(std::size_t index) const;
@@ -110,12 +114,17 @@ class SegmentLog {
 
   // Of the appender.
   std::uint64_t end_ = 0;
-  std::size_t names_written_ = 0;  // how many names the newest segment's table has
+  std::size_t names_written_ = 0;     // how many names the newest segment's table has
+  File newest_;                       // the last of segments_
+  std::vector<FrameHeader> headers_;  // scratch of append_to, kept for its memory
+  std::vector<iovec> parts_;
+  std::vector<char> small_;
 
   std::mutex release_mutex_;  // taken before mutex_: one lets go of segments at a time
   mutable std::mutex mutex_;
   std::vector<std::string> names_;  // only ever grows
-  std::deque<File> segments_;       // by sequence; the last one is appended to
+  std::atomic<std::size_t> names_count_{0};
+  std::deque<File> segments_;  // by sequence; the last one is appended to
   std::vector<std::filesystem::path> spares_;
   std::vector<File> unsynced_;
   bool folder_unsynced_ = false;

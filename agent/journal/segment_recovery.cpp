@@ -39,19 +39,19 @@ void SegmentLog::recover() {
     return;
   }
   for (const auto& segment : found.segments) {
-    auto file = std::make_shared<SegmentFile>();
-    file->name = segment.name;
-    file->path = path_of(segment.name);
+    auto file = std::make_shared<SegmentFile>(segment.name, path_of(segment.name));
     file->written = segment.bytes;
     file->sealed = true;
     segments_.push_back(std::move(file));
   }
   recover_names();
+  names_count_ = names_.size();
   recover_newest();
 }
 
 void SegmentLog::recover_newest() {
-  SegmentFile& newest = *segments_.back();
+  newest_ = segments_.back();
+  SegmentFile& newest = *newest_;
   newest.fd = io_.open(newest.path, false);
   FrameScanner scanner(io_, newest.fd.get(), newest.path, newest.name.sequence, {kHeaderBlock, newest.name.first},
                        newest.written);
@@ -75,7 +75,7 @@ void SegmentLog::recover_newest() {
     io_.write(newest.fd.get(), {&part, 1}, 0, newest.path);
     io_.write(newest.fd.get(), {&part, 1}, kHeaderCopy, newest.path);
   }
-  unsynced_.push_back(segments_.back());
+  unsynced_.push_back(newest_);
   folder_unsynced_ = true;
 }
 

@@ -167,3 +167,18 @@ TEST_CASE("a frame behind megabytes of zeros is found, wherever the blocks that 
     REQUIRE(count == 11);
   }
 }
+
+TEST_CASE("a write of more pieces than the operating system takes at once is whole") {
+  const TemporaryFolder folder;
+  const auto io = make_posix_file_io();
+  const auto path = folder.path() / "file";
+  std::string content;
+  for (int i = 0; i < 20'000; ++i) content += static_cast<char>('a' + i % 26);
+  std::vector<iovec> parts;
+  for (std::size_t at = 0; at < content.size(); at += 100) parts.push_back({content.data() + at, 100});
+  const UniqueFd fd = io->open(path, true);
+  io->write(fd.get(), parts, 8, path);
+  std::string got(content.size() + 16, '\0');
+  got.resize(io->read(fd.get(), got.data(), got.size(), 0, path));
+  CHECK(got == std::string(8, '\0') + content);
+}
