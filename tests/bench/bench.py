@@ -16,12 +16,12 @@ from measure import table  # noqa: E402
 from support.agent import binary  # noqa: E402
 from support.servers import REPOSITORY, KafkaServer, PostgresServer  # noqa: E402
 
-NAMES = ["null", "start", "kafka", "postgres", "idle"]
+NAMES = ["null", "start", "journal", "emit", "path", "kafka", "postgres", "idle"]
 
 
-def first_line(*command):
+def output_line(*command, line=0):
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    return result.stdout.splitlines()[0]
+    return result.stdout.splitlines()[line]
 
 
 def machine_facts():
@@ -33,9 +33,10 @@ def machine_facts():
     return [
         f"{os.cpu_count()} cores ({model.group(1) if model else platform.machine()}), {memory:.0f} GiB, "
         f"load {os.getloadavg()[0]:.1f}, Linux {platform.release()}",
-        f"{first_line(binary(), '--version')}, built by {first_line(compiler, '--version')}",
-        f"librdkafka {first_line('pkg-config', '--modversion', 'rdkafka')}, "
-        f"Kafka {kafka.group(1) if kafka else 'unknown'}, {first_line('psql', '--version')}",
+        f"{output_line(binary(), '--version')}, built by {output_line(compiler, '--version')}",
+        f"librdkafka {output_line('pkg-config', '--modversion', 'rdkafka')}, "
+        f"Kafka {kafka.group(1) if kafka else 'unknown'}, {output_line('psql', '--version')}",
+        "files on " + " ".join(output_line("df", "--output=fstype,source", tempfile.gettempdir(), line=1).split()),
     ]
 
 
@@ -57,6 +58,11 @@ def measure_all(arguments, folder):
 
     add("null", scenarios.generator_to_null)
     add("start", scenarios.start_to_first_reading)
+    add("journal", scenarios.journal_append)
+    add("emit", scenarios.emit_of_one)
+    if "path" in arguments.only:
+        with PostgresServer() as postgres:
+            add("path", scenarios.generator_to_postgres, postgres)
     if not {"kafka", "postgres", "idle"}.isdisjoint(arguments.only):
         with KafkaServer() as kafka:
             add("kafka", scenarios.generator_to_kafka, kafka)

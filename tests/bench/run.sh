@@ -7,7 +7,7 @@ case " $* " in
   *" --help "* | *" -h "*) ;;
   *)
     cmake --preset release >/dev/null
-    cmake --build --preset release --parallel "${HBAGENT_JOBS:-$(nproc)}" --target all bench_baseline_producer
+    cmake --build --preset release --parallel "${HBAGENT_JOBS:-$(nproc)}" --target all bench_parts
     ;;
 esac
 exec /usr/bin/python3 tests/bench/bench.py "$@"

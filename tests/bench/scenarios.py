@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import select
+import shutil
 import subprocess
 import time
 
@@ -30,19 +31,27 @@ class Bench:
         self.count = 100_000 if quick else 1_000_000
         self.customers = 10_000
         self.starts = 5 if quick else 20
+        self.journal_count = 800_000 if quick else 8_000_000
+        self.emit_count = 100_000 if quick else 1_000_000
         self._files = 0
 
-    def config(self, text):
+    def config(self, text, journal="memory"):
         """Writes a configuration with its own data folder; returns the agent's command."""
         self._files += 1
         data = self.folder / f"data-{self._files}"
         data.mkdir()
         path = self.folder / f"agent-{self._files}.toml"
-        path.write_text(f'[agent]\ndata_dir = "{data}"\n[journal]\nmode = "memory"\n{text}')
+        path.write_text(f'[agent]\ndata_dir = "{data}"\n[journal]\nmode = "{journal}"\n{text}')
         return [binary(), "-c", path]
 
-    def run_agent(self, text):
-        return run(self.config(text), self.folder / "agent.log")
+    def run_agent(self, text, journal="memory"):
+        return run(self.config(text, journal), self.folder / "agent.log")
+
+    def run_program(self, name, *arguments):
+        """Runs a program of this folder, which ends with a line of JSON; returns what that says."""
+        log = self.folder / "program.log"
+        run([binary().parent / name, *arguments], log)
+        return json.loads(log.read_text().splitlines()[-1])
 
     def generator(self, count=None, customers=None):
         return GENERATOR.format(count=count or self.count, customers=customers or self.customers)
@@ -175,6 +184,73 @@ def kafka_to_postgres(bench, kafka, postgres):
 def check_rows(bench, database):
     count = database.value("SELECT count(*) FROM heartbeats")
     assert count == bench.count, f"{count} rows, not {bench.count}"
+
+
+JOURNAL_BATCH = 4096           # readings: what the agent hands over at once of a larger emit
+SYNCED_CHUNK = 64 * 1024 ** 2  # bytes: large, so that the baseline is what the disk can do
+FRAME_OF_ONE = 104             # bytes that the journal writes for one reading
+
+
+def journal_append(bench):
+    """Durable appends with group sync, beside the same bytes written and synced by a loop around pwrite.
+
+    Both write into preallocated files in the same folder, blocks of the same size; neither counts the deletion.
+    """
+    rates, baseline, cpu, baseline_cpu = [], [], [], []
+    folder, file = bench.folder / "journal", bench.folder / "baseline"
+    # A virtual machine gets its memory when it touches it first: neither side is to pay for that.
+    bench.run_program("bench_baseline_write", file, 2 * bench.journal_count * 65, 1 << 20, SYNCED_CHUNK)
+    file.unlink()
+    for _ in range(bench.rounds):
+        cost = bench.run_program("bench_journal_append", folder, bench.journal_count, JOURNAL_BATCH)
+        shutil.rmtree(folder)
+        size = cost["bytes"]
+        rates.append(size / cost["wall_seconds"] / 2**20)
+        cpu.append(cost["cpu_seconds"] / size * 2**30)
+        block = JOURNAL_BATCH * size // bench.journal_count
+        cost = bench.run_program("bench_baseline_write", file, size, block, SYNCED_CHUNK)
+        file.unlink()
+        baseline.append(size / cost["wall_seconds"] / 2**20)
+        baseline_cpu.append(cost["cpu_seconds"] / size * 2**30)
+    return [Row("durable append, beside write + fdatasync", "MiB/s", rates, baseline, least_ratio=0.8, digits=0),
+            Row("the same, CPU", "s/GiB", cpu, baseline_cpu, digits=2)]
+
+
+def emit_of_one(bench):
+    """CPU time of the source's thread for readings emitted one by one, with the journal on disk and a sink at work."""
+    folder = binary().parent.parent / "lib/hbagent/bench-plugins"
+    cpu, alone = [], []
+    for _ in range(bench.rounds):
+        result = bench.folder / "emit.json"
+        command = bench.config(f'[[source]]\nplugin = "single"\ncount = {bench.emit_count}\nresult = "{result}"\n'
+                               '[[sink]]\nplugin = "null"\n', journal="disk")
+        run([*command, "--plugin-dir", folder], bench.folder / "agent.log")
+        cpu.append(json.loads(result.read_text())["cpu_seconds"] / bench.emit_count * 1e6)
+        result.unlink()
+        file = bench.folder / "baseline"
+        cost = bench.run_program("bench_baseline_write", file, bench.emit_count * FRAME_OF_ONE, FRAME_OF_ONE,
+                                 SYNCED_CHUNK)
+        file.unlink()
+        alone.append(cost["cpu_seconds"] / bench.emit_count * 1e6)
+    return [Row("emit of one reading, CPU, beside its pwrite alone", "us", cpu, alone, most=1, digits=2)]
+
+
+def generator_to_postgres(bench, postgres):
+    """The whole path from exec to exit with the journal on disk, beside the same with the journal in memory."""
+    database = postgres.new_database()
+    text = bench.generator() + postgres_sink(database)
+    bench.run_agent(text)  # makes the tables and partitions
+    rates, cpu = {"memory": [], "disk": []}, {"memory": [], "disk": []}
+    for _ in range(bench.rounds):
+        for journal in rates:
+            empty_tables(database)
+            cost = bench.run_agent(text, journal)
+            check_rows(bench, database)
+            rates[journal].append(bench.count / cost.wall_seconds / 1e3)
+            cpu[journal].append(cost.cpu_seconds / bench.count * 1e6)
+    return [Row("generator -> PostgreSQL, journal on disk beside memory", "k readings/s", rates["disk"],
+                rates["memory"], least_ratio=0.95),
+            Row("the same, CPU", "s/M readings", cpu["disk"], cpu["memory"], digits=2)]
 
 
 def idle_memory(bench, kafka, postgres):
