@@ -150,7 +150,8 @@ def test_a_full_journal_waits_within_its_bound_and_goes_on(agent, postgres, tmp_
     journal = 'when_full = "block"\nmax_size = "8MiB"'
     bound = 8 * MIB
     stop = f'[agent]\ndata_dir = "{tmp_path}/full/data"\nshutdown_timeout = "{STOP}s"\n'
-    writer = agent(stop + config(database, journal, second_sink(uri_at(port, late_database)), speed="max"), "full").start()
+    second = second_sink(uri_at(port, late_database))
+    writer = agent(stop + config(database, journal, second, speed="max"), "full").start()
 
     def full():
         status = pipeline.assert_balanced(writer.status())

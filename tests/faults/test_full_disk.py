@@ -33,7 +33,7 @@ def test_a_start_says_that_the_disk_is_full_until_there_is_room(disk, agent, pos
         if started.running:
             break
         assert started.wait() == 1
-        said = re.search(rf'data_dir "{disk.folder}/data": the disk is full: cannot (.*); free some of it and start again',
+        said = re.search(rf'data_dir "{disk.folder}/data": the disk is full: (.*); free some of it and start again',
                          started.log.splitlines()[-1])
         assert said, started.log_tail()
         failed_at.append(said.group(1))

@@ -1,4 +1,4 @@
-"""A full journal, behind a sink whose server is not there: sources wait, and nothing they have handed over comes again."""
+"""A full journal, behind a sink whose server is not there: sources wait, and what they have handed over comes once."""
 
 import pytest
 

@@ -5,6 +5,7 @@ import datetime
 import pytest
 
 from e2e import pipeline
+from support.servers import PostgresServer
 
 from . import readings
 from .workload import complaints
@@ -35,26 +36,42 @@ CREATE TRIGGER note_step_back AFTER UPDATE ON heartrate_data
 """
 
 
+@pytest.fixture(scope="module")
+def server():
+    with PostgresServer() as started:
+        yield started
+
+
 def time_of(number):
     return readings.START + datetime.timedelta(microseconds=number * STEP_US)
 
 
 @pytest.mark.parametrize("backlog, live_comes_first", [("live_first", True), ("in_order", False)])
-def test_after_an_outage_all_is_stored_once_and_live_readings_need_not_wait(backlog, live_comes_first, agent,
-                                                                             own_postgres):
-    database = own_postgres.new_database()
-    writer = agent(f'[[source]]\nplugin = "generator"\nresume = true\n{SERIES}\n[[sink]]\nplugin = "postgres"\n'
-                   f'uri = "{database.uri}"\nretry_max = "100ms"\nbatch_size = 500\nlatest_interval = "10ms"\nbacklog = "{backlog}"\n').start()
+def test_after_an_outage_all_is_stored_once_and_live_readings_need_not_wait(backlog, live_comes_first, agent, server):
+    database = server.new_database()
+    writer = agent(f"""
+[[source]]
+plugin = "generator"
+resume = true
+{SERIES}
+[[sink]]
+plugin = "postgres"
+uri = "{database.uri}"
+retry_max = "100ms"
+batch_size = 500
+latest_interval = "10ms"
+backlog = "{backlog}"
+""").start()
 
     def sink():
         return pipeline.assert_balanced(writer.status())["sinks"][0]
     writer.wait_while_running(lambda: sink()["delivered"] > 1000, 30, "to flow")
     database.execute(WATCH)
 
-    own_postgres.stop()
+    server.stop()
     writer.wait_while_running(lambda: sink()["pending"] > BACKLOG, 30, "to have a backlog")
     waited = sink()["journaled"]
-    own_postgres.start()
+    server.start()
     came_later = sink()["journaled"]
 
     def arrivals():
