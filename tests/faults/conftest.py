@@ -5,6 +5,8 @@ import pytest
 
 from support.agent import binary
 
+from .fault_kinds import FAULTS
+
 
 class Matrix:
     """Faults by pipelines, as Markdown: readings missing / doubled."""
@@ -23,7 +25,8 @@ class Matrix:
             return ""
         rows = [["missing / doubled", *next(iter(self._cells.values()))]]
         rows.append(["---"] * len(rows[0]))
-        rows += [[fault, *row.values()] for fault, row in self._cells.items()]
+        order = [kind.name for kind in FAULTS]
+        rows += [[fault, *self._cells[fault].values()] for fault in sorted(self._cells, key=order.index)]
         return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

@@ -10,7 +10,7 @@ from .proxy import Proxy
 from .small_disk import SmallDisk
 from .topologies import Setting
 
-HOLD = float(os.environ.get("HBAGENT_FAULT_HOLD", "3"))  # seconds that an outage lasts
+HOLD = float(os.environ.get("HBAGENT_FAULT_HOLD", "2"))  # seconds that an outage lasts
 
 
 def hold(seconds=HOLD):
@@ -20,6 +20,8 @@ def hold(seconds=HOLD):
 
 class Fault:
     name = ""
+    lasts = True            # between begin and end
+    strikes_servers = True  # which the pipelines of other faults use too: it cannot strike beside them
 
     def __init__(self, servers, folder):
         self.servers = servers
@@ -34,9 +36,11 @@ class Fault:
     def arrange(self, topology):
         """Before the pipeline starts."""
 
-    def strike(self, topologies):
-        """From a pipeline that flows to one that may flow again."""
-        raise NotImplementedError
+    def begin(self, topologies):
+        """Strikes pipelines that flow."""
+
+    def end(self, topologies):
+        """They may flow again."""
 
     def close(self):
         """When the agents have ended."""
@@ -61,8 +65,9 @@ def sinks_held_up(servers, topologies):
 class AgentKilled(Fault):
     """With seconds of readings in its journal that no source would give again."""
     name = "agent kill -9"
+    lasts = False
 
-    def strike(self, topologies):
+    def begin(self, topologies):
         with sinks_held_up(self.servers, topologies):
             for topology in topologies:
                 agent = topology.agents[0]
@@ -78,8 +83,10 @@ class AgentKilled(Fault):
 
 class AgentTerminated(Fault):
     name = "agent SIGTERM"
+    lasts = False
+    strikes_servers = False
 
-    def strike(self, topologies):
+    def begin(self, topologies):
         for topology in topologies:
             for agent in topology.agents:
                 assert agent.terminate() == 0, agent.log_tail()
@@ -92,11 +99,12 @@ class PostgresOutage(Fault):
     def end_server(self):
         raise NotImplementedError
 
-    def strike(self, topologies):
+    def begin(self, topologies):
         self.end_server()
         for topology in topologies:
             topology.agents[-1].wait_not_ready()
-        hold()
+
+    def end(self, _topologies):
         self.servers.postgres.start()
 
 
@@ -116,15 +124,18 @@ class PostgresKilled(PostgresOutage):
 
 class PostgresRestarted(Fault):
     name = "PostgreSQL restart"
+    lasts = False
 
-    def strike(self, _topologies):
+    def begin(self, _topologies):
         self.servers.postgres.restart()
 
 
 class ConnectionCut(Fault):
     name = "PostgreSQL connection cut"
+    lasts = False
+    strikes_servers = False
 
-    def strike(self, topologies):
+    def begin(self, topologies):
         cut = 0
         for _ in range(5):
             for topology in topologies:
@@ -145,11 +156,12 @@ class KafkaOutage(Fault):
     def end_server(self):
         raise NotImplementedError
 
-    def strike(self, topologies):
+    def begin(self, topologies):
         self.end_server()
         for topology in topologies:
             topology.agents[0].wait_not_ready()
-        hold()
+
+    def end(self, _topologies):
         self.servers.kafka.start()
 
 
@@ -170,6 +182,7 @@ class KafkaKilled(KafkaOutage):
 class DiskFull(Fault):
     """The folder of the first agent is a small file system. With the sinks held up the journal needs more of it."""
     name = "disk full"
+    lasts = False
 
     def __init__(self, servers, folder):
         super().__init__(servers, folder)
@@ -181,7 +194,7 @@ class DiskFull(Fault):
     def arrange(self, topology):
         self._disks.append(SmallDisk(topology.agents[0].data_folder, "20m"))
 
-    def strike(self, topologies):
+    def begin(self, topologies):
         with sinks_held_up(self.servers, topologies):
             for disk in self._disks:
                 disk.fill()
@@ -205,12 +218,13 @@ class DiskFull(Fault):
 class DiskReadOnly(Fault):
     """Everything that would change the journal's files fails with EROFS."""
     name = "disk read-only"
+    strikes_servers = False
 
     def setting(self):
         self._control = self.folder / "fault"
         return Setting(program="hbagent_crash", environment={"HBAGENT_FAULT_FILE": str(self._control)})
 
-    def strike(self, topologies):
+    def begin(self, topologies):
         prepared = self._control.with_suffix(".new")
         prepared.write_text("EROFS create allocate write sync rename remove\n")
         prepared.rename(self._control)
@@ -218,7 +232,8 @@ class DiskReadOnly(Fault):
             agent = topology.agents[0]
             agent.wait_while_running(lambda: "Read-only file system" in agent.get("/readyz")[1], 30,
                                      "to say that the disk is read-only")
-        hold()
+
+    def end(self, _topologies):
         self._control.unlink()
 
 
@@ -231,12 +246,13 @@ class NetworkCut(Fault):
         self._proxy = Proxy(self.servers.postgres.port)
         return Setting(postgres_port=self._proxy.port, sink='timeout = "2s"')
 
-    def strike(self, topologies):
+    def begin(self, topologies):
         self._proxy.cut()
         self.servers.kafka.pause()
         for topology in topologies:
             topology.agents[-1].wait_not_ready()
-        hold()
+
+    def end(self, _topologies):
         self._proxy.heal()
         self.servers.kafka.resume()
 
@@ -246,40 +262,42 @@ class NetworkCut(Fault):
 
 class SlowSink(Fault):
     name = "slow sink"
+    strikes_servers = False
 
-    def strike(self, topologies):
+    def begin(self, topologies):
         for topology in topologies:
             topology.database.execute("""
                 CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
                 $$ BEGIN PERFORM pg_sleep(0.7); RETURN NULL; END $$;
                 CREATE TRIGGER dawdle BEFORE INSERT ON heartbeats FOR EACH STATEMENT EXECUTE FUNCTION dawdle()""")
-        hold()
+
+    def end(self, topologies):
         for topology in topologies:
             topology.database.execute("DROP TRIGGER dawdle ON heartbeats")
 
 
 class SlowSource(Fault):
     name = "slow source"
+    strikes_servers = False
 
     def setting(self):
         return Setting(rate=20)
-
-    def strike(self, _topologies):
-        hold()
 
 
 class ClockBack(Fault):
     """For good: that it would be set forward again is nothing to wait for."""
     name = "clock back an hour"
+    strikes_servers = False
 
     def setting(self):
         self._control = self.folder / "clock"
         shim = binary().parents[1] / "lib/hbagent/test-plugins/clock_shim.so"
         return Setting(environment={"LD_PRELOAD": str(shim), "HBAGENT_CLOCK_FILE": str(self._control)})
 
-    def strike(self, topologies):
+    def begin(self, _topologies):
         self._control.touch()
-        hold()
+
+    def end(self, topologies):
         for topology in topologies:  # long before the clock is there again
             topology.flows()
 
