@@ -2,51 +2,16 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <stdexcept>
 
+#include "audit_run.hpp"
 #include "command_support.hpp"
-#include "control_client.hpp"
-#include "last_run.hpp"
 #include "reconcile.hpp"
-#include "replay_json.hpp"
 #include "text.hpp"
 
 namespace hbagent {
 namespace {
 
-struct Run {
-  RunFigures figures;
-  bool running = false;
-};
-
-// Throws std::runtime_error, which says what to do, where there is nothing to audit.
-Run ask_or_read(const AgentSection& agent) {
-  if (const auto answer = ControlClient(agent.data_dir).get("/api/v1/status")) {
-    if (answer->status != 200) throw std::runtime_error("the agent says: " + error_in_json(answer->body));
-    try {
-      return {read_figures(answer->body), true};
-    } catch (const std::runtime_error& error) {
-      throw std::runtime_error(fmt::format(
-          "the agent answers what this version cannot read ({}): restart it, so that both are the same", error.what()));
-    }
-  }
-  const auto text = read_last_run(agent.data_dir);
-  if (!text) {
-    throw std::runtime_error(
-        fmt::format("nothing to audit: no agent runs with data_dir \"{}\", and none has yet left its figures there; "
-                    "start one with hbagent -c FILE",
-                    agent.data_dir));
-  }
-  try {
-    return {read_figures(*text), false};
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error(
-        fmt::format("{}/{} is damaged ({}): the next run writes it anew", agent.data_dir, kLastRunFile, error.what()));
-  }
-}
-
-std::string state_of(const Run& run) {
+std::string state_of(const AuditedRun& run) {
   const RunFigures& figures = run.figures;
   const std::string who = fmt::format("agent \"{}\"", one_line(figures.agent));
   if (run.running) return fmt::format("{} runs since {}", who, figures.started_at);
@@ -56,7 +21,7 @@ std::string state_of(const Run& run) {
   return fmt::format("{} ended without a stop; figures of {}: what came later is not in them", who, figures.written_at);
 }
 
-void print_text(const Run& run, const std::vector<std::string>& wrong) {
+void print_text(const AuditedRun& run, const std::vector<std::string>& wrong) {
   const RunFigures& figures = run.figures;
   fmt::print("{}\n", state_of(run));
   for (const auto& source : figures.sources) fmt::print("{}\n", account_line(source));
@@ -89,7 +54,7 @@ nlohmann::ordered_json to_json(const RunFigures::Sink& sink) {
           {"balanced", terms.balanced()}};
 }
 
-void print_json(const Run& run, const std::vector<std::string>& wrong) {
+void print_json(const AuditedRun& run, const std::vector<std::string>& wrong) {
   const RunFigures& figures = run.figures;
   nlohmann::ordered_json json;
   json["agent"] = figures.agent;
@@ -114,7 +79,7 @@ void print_json(const Run& run, const std::vector<std::string>& wrong) {
 
 int audit(const RunOptions& options, bool json) {
   return with_agent_section(options, [&](const AgentSection& agent) {
-    const Run run = ask_or_read(agent);
+    const AuditedRun run = find_run(agent);
     const std::vector<std::string> wrong = imbalances(run.figures);
     json ? print_json(run, wrong) : print_text(run, wrong);
     return wrong.empty() ? kExitDone : kExitFailed;

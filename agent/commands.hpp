@@ -2,8 +2,10 @@
 // configuration.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,20 @@ int replay_letters(const RunOptions& options, const LetterSelection& selection);
 // Whether the accounts of a running agent, or of its last run, agree; as text or JSON. 1 also where there is nothing to
 // audit.
 int audit(const RunOptions& options, bool json);
+
+// What is compared with the readings of the configuration's generators.
+struct StoredAudit {
+  std::string postgres;                      // URI
+  bool generator = false;                    // the readings are those of generators: there is nothing else yet
+  std::string table;                         // empty: the sink's own
+  std::chrono::microseconds wait{};          // for what is still on its way
+  std::optional<std::int64_t> since, until;  // instead of the window of the run; us since the epoch
+  bool all = false;                          // name every finding
+};
+// Whether a database holds what the configuration's generators have made, each reading once: 1 where it does not.
+int audit_stored(const RunOptions& options, const StoredAudit& asked);
+// "10s"; nullopt: no duration.
+std::optional<std::chrono::microseconds> parse_wait(const std::string& text);
 
 int show_version(const std::vector<std::string>& plugin_dirs);
 

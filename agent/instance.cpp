@@ -268,17 +268,32 @@ std::int32_t Instance::write(const hb_reading* readings, std::uint32_t count, Ve
               [&](hb_error* text) { return functions_.write(self_, readings, count, verdicts.raw(), text); });
 }
 
-hb_decoder Instance::decoder() {
-  hb_decoder copy{};
+// A copy by the size rule: functions that the plugin does not have are null.
+template <class Extension>
+Extension Instance::extension(const char* id) {
+  Extension copy{};
   if (functions_.extension == nullptr) return copy;
   std::string error;
   call("extension", error, [&](hb_error*) {
-    const auto* raw = static_cast<const hb_decoder*>(functions_.extension(self_, HB_DECODE_EXTENSION));
+    const auto* raw = static_cast<const Extension*>(functions_.extension(self_, id));
     if (raw != nullptr) std::memcpy(&copy, raw, std::min<std::size_t>(raw->size, sizeof copy));
     return HB_OK;
   });
   if (!error.empty()) logger_.error(component(), error);
   return copy;
+}
+
+hb_decoder Instance::decoder() {
+  return extension<hb_decoder>(HB_DECODE_EXTENSION);
+}
+
+hb_stored Instance::stored() {
+  return extension<hb_stored>(HB_STORED_EXTENSION);
+}
+
+std::int32_t Instance::read_stored(const hb_stored& stored, const hb_stored_query& query,
+                                   const hb_stored_output& output, std::string& error) {
+  return call("read", error, [&](hb_error* text) { return stored.read(self_, &query, &output, text); });
 }
 
 std::int32_t Instance::decode(const hb_decoder& decoder, const hb_decode_input& input, const hb_decode_output& output,

@@ -3,6 +3,7 @@
 
 #include <hbagent/decode.h>
 #include <hbagent/plugin.h>
+#include <hbagent/stored.h>
 
 #include <array>
 #include <condition_variable>
@@ -91,6 +92,11 @@ class Instance {
   std::int32_t decode(const hb_decoder& decoder, const hb_decode_input& input, const hb_decode_output& output,
                       std::string& error);
 
+  // The plugin's hbagent.stored/1; its `read` is null where it has none.
+  hb_stored stored();
+  std::int32_t read_stored(const hb_stored& stored, const hb_stored_query& query, const hb_stored_output& output,
+                           std::string& error);
+
   void request_stop();
   bool stopping() const;
   // Sleeps unless stopping; returns stopping().
@@ -107,6 +113,8 @@ class Instance {
  private:
   template <class Call>
   std::int32_t call(const char* function, std::string& error, const Call& body);
+  template <class Extension>
+  Extension extension(const char* id);
   template <class Result, class Body>
   static Result guarded(void* self, Result fallback, const Body& body) noexcept;
   void fill_host();

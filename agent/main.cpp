@@ -3,11 +3,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <map>
+#include <optional>
 
 #include "commands.hpp"
+#include "text.hpp"
 
 namespace {
 
@@ -39,6 +42,40 @@ void add_logging(CLI::App& app, hbagent::RunOptions& options) {
          "Least severe level that is logged: debug, info, warning or error")
       ->check(CLI::IsMember(std::vector<std::string>{"debug", "info", "warning", "error"}).description(""))
       ->type_name("LEVEL");
+}
+
+// `audit` of what is stored; returns the option that asks for it.
+CLI::Option* add_stored_audit(CLI::App& audit, hbagent::StoredAudit& asked) {
+  auto* postgres = audit.add_option("--postgres", asked.postgres,
+                                    "Compare this database with the generator's readings: name what is missing, "
+                                    "doubled, changed or foreign");
+  postgres->type_name("URI");
+  auto* generator =
+      audit.add_flag("--generator", asked.generator, "The readings are those of the configuration's generators");
+  postgres->needs(generator);
+  generator->needs(postgres);
+  audit.add_option("--table", asked.table, "Table with customer_id, time and heart_rate instead of heartbeats")
+      ->needs(postgres);
+  asked.wait = std::chrono::seconds(10);
+  const auto wait = [&](const std::string& text) {
+    const auto parsed = hbagent::parse_wait(text);
+    if (!parsed) throw CLI::ValidationError("--wait", text + " is no duration such as 10s");
+    asked.wait = *parsed;
+  };
+  audit.add_option_function<std::string>("--wait", wait, "How long to wait for what is still on its way; 10s")
+      ->type_name("DURATION")
+      ->needs(postgres);
+  const auto add_time = [&](const char* name, std::optional<std::int64_t>& to, const char* help) {
+    const auto take = [name, &to](const std::string& text) {
+      to = hbagent::parse_rfc3339(text);
+      if (!to) throw CLI::ValidationError(name, text + " is no time such as 2026-01-01T00:00:00Z");
+    };
+    audit.add_option_function<std::string>(name, take, help)->type_name("TIME")->needs(postgres);
+  };
+  add_time("--since", asked.since, "Only readings from this time on, instead of the first of the run");
+  add_time("--until", asked.until, "Only readings before this time, instead of all that were made");
+  audit.add_flag("--all", asked.all, "Name every finding, not only the first 20 of each kind")->needs(postgres);
+  return postgres;
 }
 
 int run(int argc, char** argv) {
@@ -108,7 +145,9 @@ int run(int argc, char** argv) {
 
   CLI::App* audit = app.add_subcommand("audit", "Reconcile the accounts of a running agent, or of its last run");
   bool audit_as_json = false;
-  audit->add_flag("--json", audit_as_json, "As JSON");
+  auto* as_json = audit->add_flag("--json", audit_as_json, "As JSON");
+  hbagent::StoredAudit stored;
+  add_stored_audit(*audit, stored)->excludes(as_json);
   add_common(*audit, options, true);
 
   try {
@@ -126,6 +165,7 @@ int run(int argc, char** argv) {
   if (dlq_list->parsed()) return hbagent::list_letters(options, letters, letters_as_json);
   if (dlq_show->parsed()) return hbagent::show_letter(options, letter_id);
   if (dlq_replay->parsed()) return hbagent::replay_letters(options, letters);
+  if (audit->parsed() && !stored.postgres.empty()) return hbagent::audit_stored(options, stored);
   if (audit->parsed()) return hbagent::audit(options, audit_as_json);
   if (init->parsed()) return hbagent::init_config(options.plugin_dirs, init_plugins);
   if (options.config.empty()) {

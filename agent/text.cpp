@@ -125,6 +125,35 @@ std::optional<std::int64_t> parse_iso_time(std::string_view text) {
   return iso_time(time_us) == text ? std::optional(time_us) : std::nullopt;
 }
 
+std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
+  // 2026-01-01T00:00:00, then .123456, then Z or +01:00.
+  static constexpr std::size_t kSeconds = 19;
+  static constexpr std::size_t kMostDigits = 6;
+  if (text.size() <= kSeconds) return std::nullopt;
+  std::string whole(text.substr(0, kSeconds));
+  if (whole[10] == 't' || whole[10] == ' ') whole[10] = 'T';
+  text.remove_prefix(kSeconds);
+  std::string digits;
+  if (text.front() == '.') {
+    const std::size_t end = std::min(text.find_first_not_of("0123456789", 1), text.size());
+    digits = text.substr(1, end - 1);
+    text.remove_prefix(end);
+    if (digits.empty() || digits.size() > kMostDigits) return std::nullopt;
+  }
+  digits.resize(kMostDigits, '0');
+  const auto utc = parse_iso_time(whole + "." + digits + "Z");
+  if (!utc || text == "Z" || text == "z") return utc;
+  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;
+  std::int64_t hours = 0, minutes = 0;
+  const auto number = [&](std::size_t at, std::int64_t most, std::int64_t& to) {
+    const auto [end, error] = std::from_chars(text.data() + at, text.data() + at + 2, to);
+    return error == std::errc() && end == text.data() + at + 2 && to >= 0 && to <= most;
+  };
+  if (!number(1, 23, hours) || !number(4, 59, minutes)) return std::nullopt;
+  const std::int64_t offset_us = (hours * 60 + minutes) * 60'000'000;
+  return text[0] == '+' ? *utc - offset_us : *utc + offset_us;
+}
+
 std::string_view beginning(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return text;
   while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;

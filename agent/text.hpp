@@ -24,6 +24,8 @@ std::optional<std::string> from_base64(std::string_view text);
 std::string iso_time(std::int64_t time_us);
 // What iso_time made; nullopt for anything else.
 std::optional<std::int64_t> parse_iso_time(std::string_view text);
+// A time of RFC 3339, with any offset and up to a microsecond's digits; nullopt for anything else.
+std::optional<std::int64_t> parse_rfc3339(std::string_view text);
 // At most `limit` bytes of the beginning, cut where a UTF-8 character ends.
 std::string_view beginning(std::string_view text, std::size_t limit);
 // "1,234,567"

@@ -91,6 +91,15 @@ class GeneratorSource {
     }
   };
 
+  // Shows the window however run ends: by a stop, at the end, or by an exception.
+  struct ShowWindow {
+    explicit ShowWindow(GeneratorSource& shown) : source(shown) { source.show_window(source.shown_us_); }
+    ~ShowWindow() { source.show_window(source.shown_us_); }
+    ShowWindow(const ShowWindow&) = delete;
+    ShowWindow& operator=(const ShowWindow&) = delete;
+    GeneratorSource& source;
+  };
+
   bool runs_with_the_clock() const { return !start_us_ && speed_ == 1.0; }
   void find_position();
   Pace make_pace(std::int64_t now) const;
@@ -98,6 +107,7 @@ class GeneratorSource {
   bool wait_for_next(const Pace& pace, std::int64_t now) const;
   void keep_house(const std::optional<Pace>& pace, std::int64_t now);
   void store_position();
+  void show_window(std::int64_t now);
   std::string series() const;
 
   Config config_;
@@ -113,4 +123,5 @@ class GeneratorSource {
   std::optional<generator::Position> stored_;
   std::int64_t end_ = 0;
   std::int64_t kept_house_us_ = 0;
+  std::int64_t shown_us_ = 0;
 };

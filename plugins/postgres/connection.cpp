@@ -113,7 +113,7 @@ Result Connection::finish(Step& step) {
   while (Result result = next_result(step)) {
     const auto status = PQresultStatus(result.get());
     if (status == PGRES_FATAL_ERROR && !error) error = std::move(result);
-    if (status == PGRES_COPY_IN) return result;  // the data comes next
+    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT) return result;  // the data comes next
     if (result) last = std::move(result);
   }
   if (error) fail(error.get());
@@ -157,6 +157,30 @@ std::uint64_t Connection::copy_end() {
   if (PQputCopyEnd(connection_.get(), nullptr) < 0) fail(nullptr);
   const Result result = finish(step);
   return std::stoull(PQcmdTuples(result.get()));
+}
+
+void Connection::copy_out(const std::string& sql, const std::function<bool(std::string_view)>& take) {
+  const Result begun = run(sql);
+  if (PQresultStatus(begun.get()) != PGRES_COPY_OUT) lost("COPY was answered by something else");
+  for (;;) {
+    Step step = begin_step();
+    char* raw = nullptr;
+    int size = 0;
+    while ((size = PQgetCopyData(connection_.get(), &raw, 1)) == 0) {
+      wait(POLLIN, step);
+      consume_input(step);
+    }
+    const std::unique_ptr<char, decltype(&PQfreemem)> bytes(raw, PQfreemem);
+    if (size == -1) {
+      finish(step);
+      return;
+    }
+    if (size < 0) fail(nullptr);
+    if (!take({raw, static_cast<std::size_t>(size)})) {
+      broken_ = true;  // it goes on sending
+      return;
+    }
+  }
 }
 
 bool Connection::roll_back() noexcept {

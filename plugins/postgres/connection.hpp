@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -68,6 +69,10 @@ class Connection {
   void copy_begin(const std::string& sql);
   void copy_data(std::string_view bytes);
   std::uint64_t copy_end();
+
+  // COPY ... TO STDOUT: each message, which holds a row, until `take` says false; then the connection is of no more
+  // use.
+  void copy_out(const std::string& sql, const std::function<bool(std::string_view)>& take);
 
   // Ends an open transaction without complaint. False: the connection is gone.
   bool roll_back() noexcept;

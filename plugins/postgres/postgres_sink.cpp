@@ -3,6 +3,7 @@
 #include "encode.hpp"
 #include "migrations.hpp"
 #include "sqlstate.hpp"
+#include "stored.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -135,6 +136,14 @@ void PostgresSink::write(hb::Batch batch) {
     }
   }
   show_gauges();
+}
+
+void PostgresSink::stored(const hb::StoredQuery& query, const hb::StoredOutput& output) {
+  try {
+    read_stored(settings_, host_, query, output);
+  } catch (const ServerError& error) {
+    raise(error, name());
+  }
 }
 
 // What the server would refuse, or worse, would take: found before it costs a round trip.

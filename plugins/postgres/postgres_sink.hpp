@@ -31,6 +31,8 @@ class PostgresSink {
   void open();
   void write(hb::Batch batch);
   void close();
+  // hbagent.stored/1.
+  void stored(const hb::StoredQuery& query, const hb::StoredOutput& output);
 
  private:
   void check(hb::Batch batch, std::vector<Verdict>& verdicts);

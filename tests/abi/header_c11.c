@@ -1,5 +1,6 @@
 #include <hbagent/decode.h>
 #include <hbagent/plugin.h>
+#include <hbagent/stored.h>
 
 /* plugin.h and decode.h stand alone, and the reading is what every platform agrees on. */
 _Static_assert(sizeof(hb_reading) == 64, "a reading is one cache line");

@@ -80,3 +80,19 @@ TEST_CASE("text for logs and JSON is made safe") {
   CHECK(grouped(1234567) == "1,234,567");
   CHECK(grouped(12) == "12");
 }
+
+TEST_CASE("times of RFC 3339 are read with any offset, and nothing else is") {
+  constexpr std::int64_t kNewYear = 1'767'225'600'000'000;
+  CHECK(parse_rfc3339("2026-01-01T00:00:00Z") == kNewYear);
+  CHECK(parse_rfc3339("2026-01-01t00:00:00z") == kNewYear);
+  CHECK(parse_rfc3339("2026-01-01 01:30:00+01:30") == kNewYear);
+  CHECK(parse_rfc3339("2025-12-31T16:00:00.25-08:00") == kNewYear + 250'000);
+  CHECK(parse_rfc3339("2026-01-01T00:00:00.000001Z") == kNewYear + 1);
+  for (const char* wrong : {"", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z",
+                            "2026-01-01T00:00:00.1234567Z", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z",
+                            "2026-01-01T24:00:00Z", "2026-01-01T00:00:00+1:00", "2026-01-01T00:00:00+24:00",
+                            "2026-01-01T00:00:00+01:60", "2026-01-01T00:00:00+ab:00", "2026-01-01T00:00:00ZZ", "now"}) {
+    INFO(wrong);
+    CHECK_FALSE(parse_rfc3339(wrong));
+  }
+}

@@ -1,4 +1,5 @@
 // The source as the agent drives it: options, cadence, count, pace, and going on after a restart.
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -349,4 +350,19 @@ TEST_CASE("the option table offers outliers as a nested table with their default
   CHECK(by_key["outliers"]->kind == HB_TABLE);
   CHECK(by_key["outliers"]->field_count == 4);
   CHECK(std::string(by_key["speed"]->default_text) == "\"realtime\"");
+}
+
+TEST_CASE("the gauges say which readings were handed on, to the microsecond, whatever ended them") {
+  Config config = fast_config(7, 0);
+  config.interval = 333'333us;
+  config.count = 100;
+  TestHost host;
+  run_once(config, host);
+  const auto us = [&](const char* gauge) { return std::llround(host.gauges().at(gauge) * 1e6); };
+  const auto readings = host.readings();
+  CHECK(us("first_reading_seconds") == readings.front().time_us);
+  CHECK(us("next_reading_seconds") > readings.back().time_us);
+  // The one that would have come next.
+  config.count = 101;
+  CHECK(us("next_reading_seconds") == generate(config).back().time_us);
 }

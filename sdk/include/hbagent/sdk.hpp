@@ -5,7 +5,8 @@
 // Sink:      Class(const Config&, hb::Host);  void write(hb::Batch);            // returning means delivered
 // All have `struct Config` and `static constexpr auto options`; open() and close() are optional. Failures are thrown:
 // hb::Retry, hb::Reopen, hb::Failed. A source may have decode(const hb::DecodeInput&, const hb::DecodeOutput&), too:
-// see <hbagent/decode.hpp>. Every call on one instance comes from one thread.
+// see <hbagent/decode.hpp>; a sink stored(const hb::StoredQuery&, const hb::StoredOutput&): see <hbagent/stored.hpp>.
+// Every call on one instance comes from one thread.
 //
 // One plugin in the library: HB_SINK_PLUGIN(CsvSink, "csv", "Appends readings to a CSV file.")
 // Several: HB_PLUGINS(hb::source<KafkaSource>("kafka", "..."), hb::sink<KafkaSink>("kafka", "..."))
@@ -17,6 +18,7 @@
 #include <hbagent/host.hpp>
 #include <hbagent/options.hpp>
 #include <hbagent/receive_clock.hpp>
+#include <hbagent/stored.hpp>
 #include <hbagent/ticker.hpp>
 
 #include <array>
@@ -117,7 +119,19 @@ struct Adapter {
       static constexpr hb_decoder kDecoder{sizeof(hb_decoder), decode};
       if (found == nullptr && std::string_view(id) == HB_DECODE_EXTENSION) found = &kDecoder;
     }
+    if constexpr (HandsBackStored<Plugin>) {
+      static constexpr hb_stored kStored{sizeof(hb_stored), stored};
+      if (found == nullptr && std::string_view(id) == HB_STORED_EXTENSION) found = &kStored;
+    }
     return found;
+  }
+  static std::int32_t stored(void* self, const hb_stored_query* query, const hb_stored_output* output,
+                             hb_error* error) noexcept {
+    return guarded(error, [&] {
+      if constexpr (HandsBackStored<Plugin>)
+        static_cast<Plugin*>(self)->stored(StoredQuery(*query), StoredOutput(*output));
+      return HB_OK;
+    });
   }
   static std::int32_t decode(void* self, const hb_decode_input* input, const hb_decode_output* output,
                              hb_error* error) noexcept {
