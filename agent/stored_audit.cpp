@@ -122,12 +122,12 @@ class GeneratorAudit {
   const std::unordered_set<std::string> customers_;
 };
 
-std::int64_t gauge_us(const RunFigures::Source& source, const char* gauge) {
+std::int64_t gauge_us(const AuditedRun& run, const RunFigures::Source& source, const char* gauge) {
   const auto found = source.gauges.find(gauge);
   if (found == source.gauges.end()) {
-    throw std::runtime_error(fmt::format(
-        "source {} has not said yet which readings it made: try again in a second, or give --since and --until",
-        source.name));
+    throw std::runtime_error(fmt::format("source {} {}: give --since and --until for what others have stored",
+                                         source.name,
+                                         run.running ? "has not begun yet" : "had not begun when the run ended"));
   }
   return std::llround(found->second * 1e6);
 }
@@ -142,8 +142,8 @@ TimeSpan span_of(const StoredAudit& asked, const std::string& generator, const s
   if (source == sources.end()) {
     throw std::runtime_error(fmt::format("the run that is known had no source \"{}\"", generator));
   }
-  if (!asked.since) span.from_us = gauge_us(*source, "first_reading_seconds");
-  if (!asked.until) span.until_us = gauge_us(*source, "next_reading_seconds");
+  if (!asked.since) span.from_us = gauge_us(*run, *source, "first_reading_seconds");
+  if (!asked.until) span.until_us = gauge_us(*run, *source, "next_reading_seconds");
   return span;
 }
 

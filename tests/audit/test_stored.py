@@ -184,7 +184,8 @@ def test_a_running_agent_is_exact_at_any_moment(agent, postgres):
     run.kill()
     told = audit.run()  # what it had said last
     assert numbers(told)[0] >= 1000
-    run.start().wait_ready()
+    run.start()
+    run.wait_while_running(lambda: run.status()["sinks"][0]["delivered"] > 0, 60, "to deliver")
     assert run.terminate() == 0
     # Begins at its start again: what it stored before is met once more, and the rest of the first run lies beyond.
     assert numbers(audit.run())[2:] == (0, 0, 0, 0)
