@@ -125,9 +125,9 @@ class GeneratorAudit {
 std::int64_t gauge_us(const AuditedRun& run, const RunFigures::Source& source, const char* gauge) {
   const auto found = source.gauges.find(gauge);
   if (found == source.gauges.end()) {
-    throw std::runtime_error(fmt::format("source {} {}: give --since and --until for what others have stored",
-                                         source.name,
-                                         run.running ? "has not begun yet" : "had not begun when the run ended"));
+    throw std::runtime_error(
+        fmt::format("source {} {}: give --since and --until for what others have stored", source.name,
+                    run.running ? "has not begun yet" : "had not begun when the last figures were kept"));
   }
   return std::llround(found->second * 1e6);
 }
