@@ -60,7 +60,7 @@ _hbagent() {
     case ${words[i]} in
       --plugin-dir) folders+=(--plugin-dir "${words[++i]/#\~/$HOME}") ;;
       --plugin-dir=*) folders+=("${words[i]}") ;;
-      -c | --config | --log-format | --log-level | --reason | --source | --id) ((++i)) ;;
+      -c | --config | --log-format | --log-level | --reason | --source | --id | --postgres | --table | --wait | --since | --until) ((++i)) ;;
       check | plugins | init | journal | dlq | audit) [[ -n $command ]] || command=${words[i]} ;;
       info | verify | forget | repair) [[ $command != journal ]] || command="journal ${words[i]}" ;;
       list | show | replay) [[ $command != dlq ]] || command="dlq ${words[i]}" ;;
@@ -77,7 +77,7 @@ _hbagent() {
     --plugin-dir) _hbagent_files "$current" folders && return ;;
     --log-format) _hbagent_words "$current" 'text json' && return ;;
     --log-level) _hbagent_words "$current" 'debug info warning error' && return ;;
-    --reason | --source | --id) return ;;
+    --reason | --source | --id | --postgres | --table | --wait | --since | --until) return ;;
   esac
   local binary=${words[0]/#\~/$HOME}
   case $command in
@@ -87,7 +87,8 @@ _hbagent() {
         _hbagent_words "$current" 'check plugins init journal dlq audit'
       fi ;;
     check) _hbagent_words "$current" '--config --connect --plugin-dir --help' ;;
-    audit) _hbagent_words "$current" '--config --json --plugin-dir --help' ;;
+    audit) _hbagent_words "$current" \
+      '--config --json --postgres --generator --table --wait --since --until --all --plugin-dir --help' ;;
     journal) _hbagent_words "$current" 'info verify forget repair --help' ;;
     journal\ *) _hbagent_words "$current" '--config --plugin-dir --help' ;;
     dlq) _hbagent_words "$current" 'list show replay --help' ;;
