@@ -54,7 +54,11 @@ def uri_at(port, database):
 
 
 def bytes_on_disk(agent):
-    return sum(file.stat().st_blocks * 512 for file in (agent.data_folder / "journal").iterdir())
+    while True:
+        try:
+            return sum(file.stat().st_blocks * 512 for file in (agent.data_folder / "journal").iterdir())
+        except FileNotFoundError:  # renamed since it was listed: a segment is used again
+            continue
 
 
 def sink(status, name):
