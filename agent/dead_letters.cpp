@@ -1,5 +1,6 @@
 #include "dead_letters.hpp"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +23,10 @@ void cut_to(int fd, std::uint64_t size, const std::filesystem::path& file) {
   throw std::system_error(errno, std::generic_category(), "cannot repair " + file.string());
 }
 
+[[noreturn]] void throw_unknown(const std::filesystem::path& file) {
+  throw std::system_error(errno, std::generic_category(), "cannot stat " + file.string());
+}
+
 void write_text(FileIo& io, int fd, std::string_view text, std::uint64_t offset, const std::filesystem::path& file) {
   const iovec part{const_cast<char*>(text.data()), text.size()};
   io.write(fd, {&part, 1}, offset, file);
@@ -29,19 +34,25 @@ void write_text(FileIo& io, int fd, std::string_view text, std::uint64_t offset,
 
 }  // namespace
 
-DeadLetters::DeadLetters(std::filesystem::path file, std::uint64_t max_bytes, std::unique_ptr<FileIo> io)
-    : file_(std::move(file)), max_bytes_(max_bytes), io_(std::move(io)) {
+DeadLetters::DeadLetters(std::filesystem::path file, std::uint64_t max_bytes, std::unique_ptr<FileIo> io, Note note)
+    : file_(std::move(file)),
+      max_bytes_(max_bytes),
+      io_(std::move(io)),
+      note_(note ? std::move(note) : [](const std::string&) {}) {
   if (std::filesystem::exists(beside(kAnew))) io_->remove(beside(kAnew));  // of a crash within change()
-  if (std::filesystem::exists(beside(kPredecessor))) {
-    const UniqueFd old = io_->open(beside(kPredecessor), false);
-    predecessor_ = scan(old.get(), beside(kPredecessor));
-  }
+  follow_predecessor();
   open_file();
   load_next_id();
 }
 
 DeadLetters::~DeadLetters() {
-  if (fd_) sync();
+  if (!fd_) return;
+  try {
+    follow_outside_changes();  // the ids of what is gone are given to nobody at the next start
+  } catch (const std::system_error& error) {
+    note_(error.what());
+  }
+  sync();
 }
 
 DeadLetters::Content DeadLetters::scan(int fd, const std::filesystem::path& path) const {
@@ -67,9 +78,7 @@ void DeadLetters::open_file() {
 
 void DeadLetters::check_file() {
   struct stat info {};
-  if (fstat(fd_.get(), &info) != 0) {
-    throw std::system_error(errno, std::generic_category(), "cannot stat " + file_.string());
-  }
+  if (fstat(fd_.get(), &info) != 0) throw_unknown(file_);
   if (!S_ISREG(info.st_mode)) {
     throw std::system_error(EINVAL, std::generic_category(), file_.string() + " is no regular file");
   }
@@ -77,6 +86,60 @@ void DeadLetters::check_file() {
   cut_to(fd_.get(), content.bytes, file_);
   io_->sync_folder(file_.parent_path());
   current_ = content;
+}
+
+// A person or a rotation of logs may have moved, removed or shortened the file since the last letter.
+void DeadLetters::follow_outside_changes() {
+  if (fd_) {
+    struct stat ours {};
+    struct stat named {};
+    if (fstat(fd_.get(), &ours) != 0) throw_unknown(file_);
+    const bool there = lstat(file_.c_str(), &named) == 0;
+    if (!there && errno != ENOENT) throw_unknown(file_);
+    const bool same = there && named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
+    const auto size = static_cast<std::uint64_t>(ours.st_size);
+    if (same && size == current_.bytes && !ids_missing_) return;
+    ids_missing_ = ids_missing_ || !same || size < current_.bytes;
+    if (!there) {
+      note_(file_.string() + " was moved away or removed: beginning a new one");
+    } else if (!same) {
+      note_(file_.string() + " was replaced by another file: going on behind what is in it");
+    } else if (size < current_.bytes) {
+      note_(fmt::format("{} was shortened from {} to {} bytes: going on at its new end", file_.string(), current_.bytes,
+                        size));
+    }
+    if (same) {
+      check_file();
+    } else {
+      sync_before_leaving();
+      fd_ = UniqueFd();
+      current_ = {};
+    }
+  }
+  if (!fd_) {
+    open_file();
+    follow_predecessor();  // a rotation of logs gives what it moves that very name
+  }
+  next_id_ = std::max({next_id_, predecessor_.last_id + 1, current_.last_id + 1});
+  if (ids_missing_) store_next_id();
+  ids_missing_ = false;
+}
+
+// Looks at the predecessor anew where it is not the one that is known.
+void DeadLetters::follow_predecessor() {
+  std::error_code error;
+  const auto path = beside(kPredecessor);
+  const std::uintmax_t size = std::filesystem::file_size(path, error);
+  if (error && error != std::errc::no_such_file_or_directory) {
+    throw std::system_error(error, "cannot stat " + path.string());
+  }
+  if (error && predecessor_.bytes > 0) note_(path.string() + " was moved away or removed");
+  if (error) {
+    predecessor_ = {};
+  } else if (size != predecessor_.bytes) {
+    const UniqueFd old = io_->open(path, false);
+    predecessor_ = scan(old.get(), path);
+  }
 }
 
 // Letters that a replay has taken out had ids, too: none of them may come again.
@@ -105,15 +168,20 @@ void DeadLetters::store_next_id() {
   stored_next_id_ = next_id_;
 }
 
-void DeadLetters::rotate() {
-  if (unsynced_ && !sync_failed_) {
-    try {
-      io_->sync(fd_.get(), file_);
-      unsynced_ = false;
-    } catch (const std::system_error&) {  // told by sync()
-      sync_failed_ = true;
-    }
+// The file is not written to any more.
+void DeadLetters::sync_before_leaving() {
+  if (!unsynced_ || sync_failed_) return;
+  try {
+    io_->sync(fd_.get(), file_);
+    unsynced_ = false;
+  } catch (const std::system_error&) {  // told by sync()
+    sync_failed_ = true;
   }
+}
+
+void DeadLetters::rotate() {
+  sync_before_leaving();
+  follow_predecessor();
   io_->rename(file_, beside(kPredecessor));
   stats_.evicted += predecessor_.letters;
   predecessor_ = current_;
@@ -123,6 +191,8 @@ void DeadLetters::rotate() {
 }
 
 void DeadLetters::drop_predecessor() {
+  follow_predecessor();
+  if (predecessor_.bytes == 0) return;
   io_->remove(beside(kPredecessor));
   stats_.evicted += predecessor_.letters;
   predecessor_ = {};
@@ -140,7 +210,7 @@ std::int64_t DeadLetters::next_time() {
 bool DeadLetters::append(const DeadLetter& letter, std::string& error) {
   const std::lock_guard lock(mutex_);
   try {
-    if (!fd_) open_file();
+    follow_outside_changes();
     const std::string line = letter_line(letter, {next_id_, next_time()}, max_payload(), max_line());
     if (current_.bytes > 0 && current_.bytes + line.size() > max_line()) rotate();
     // Files of an earlier run may have had a larger bound.
@@ -179,8 +249,9 @@ bool DeadLetters::sync() {
   return !sync_failed_;
 }
 
-DeadLetterReader DeadLetters::read() const {
+DeadLetterReader DeadLetters::read() {
   const std::lock_guard lock(mutex_);
+  follow_outside_changes();
   return DeadLetterReader(file_);
 }
 

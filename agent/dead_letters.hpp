@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,11 +27,14 @@ class DeadLetterBox {
 
 // Thread-safe. The file and one predecessor (".1") together stay within the bound; when both are full the predecessor
 // goes, and the letters in it are counted as evicted. Every letter has an id, higher than those before it and never
-// given twice.
+// given twice. Somebody may move, remove or shorten the files meanwhile: what comes then goes under the old name, and
+// `note` is told.
 class DeadLetters final : public DeadLetterBox {
  public:
+  using Note = std::function<void(const std::string&)>;  // what an operator may want to know; called on any thread
   // Opens or creates `file`; a torn last line of a crash is cut off. Throws std::system_error.
-  DeadLetters(std::filesystem::path file, std::uint64_t max_bytes, std::unique_ptr<FileIo> io = make_file_io());
+  DeadLetters(std::filesystem::path file, std::uint64_t max_bytes, std::unique_ptr<FileIo> io = make_file_io(),
+              Note note = nullptr);
   ~DeadLetters() override;
   DeadLetters(const DeadLetters&) = delete;
   DeadLetters& operator=(const DeadLetters&) = delete;
@@ -49,7 +53,7 @@ class DeadLetters final : public DeadLetterBox {
   bool change(const Changes& changes, std::string& error);
 
   // All letters as of now; what is changed later is not seen. Throws std::system_error.
-  DeadLetterReader read() const;
+  DeadLetterReader read();
   // No letter has a higher id.
   std::uint64_t last_id() const;
   // Of a letter's payload.
@@ -77,6 +81,9 @@ class DeadLetters final : public DeadLetterBox {
   Content scan(int fd, const std::filesystem::path& path) const;
   void open_file();
   void check_file();
+  void follow_outside_changes();
+  void follow_predecessor();
+  void sync_before_leaving();
   void rotate();
   void drop_predecessor();
   void load_next_id();
@@ -96,12 +103,14 @@ class DeadLetters final : public DeadLetterBox {
   const std::filesystem::path file_;
   const std::uint64_t max_bytes_;
   const std::unique_ptr<FileIo> io_;
+  const Note note_;
   mutable std::mutex mutex_;
   UniqueFd fd_;
   Content current_, predecessor_;
   std::uint64_t next_id_ = 1;
   std::int64_t last_time_us_ = 0;     // no two letters have the same time
   std::uint64_t stored_next_id_ = 0;  // what is on disk; letters below it may all be gone
+  bool ids_missing_ = false;          // letters went from outside, and no file says yet which ids were theirs
   bool unsynced_ = false;
   bool sync_failed_ = false;
   Stats stats_;

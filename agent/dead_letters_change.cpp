@@ -81,7 +81,8 @@ void DeadLetters::copy_changed(const Changes& changes, int fd, const std::filesy
 bool DeadLetters::change(const Changes& changes, std::string& error) {
   const std::lock_guard lock(mutex_);
   try {
-    if (!fd_) open_file();
+    follow_outside_changes();
+    follow_predecessor();
     store_next_id();
     if (predecessor_.letters > 0) change_predecessor(changes);
     if (current_.letters > 0) change_current(changes);

@@ -57,8 +57,9 @@ Pipeline::Pipeline(std::shared_ptr<const Config> config, Logger& logger, Parts p
       throw std::runtime_error(fmt::format("another hbagent uses data_dir \"{}\"; stop it, or give this one its own",
                                            config_->agent.data_dir));
     }
-    dead_letters_ = std::make_unique<DeadLetters>(std::filesystem::absolute(data_dir / "dead-letters.jsonl"),
-                                                  config_->agent.dead_letter_max_size.value);
+    dead_letters_ = std::make_unique<DeadLetters>(
+        std::filesystem::absolute(data_dir / "dead-letters.jsonl"), config_->agent.dead_letter_max_size.value,
+        make_file_io(), [&logger](const std::string& text) { logger.warn("dead-letters", text); });
     journal_ = make_journal(*config_, logger);
     const std::size_t sources = parts == Parts::all ? config_->sources.size() : 0;
     for (std::size_t i = 0; i < sources; ++i) sources_.push_back(make_source(config_, i));

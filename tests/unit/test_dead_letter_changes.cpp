@@ -16,7 +16,9 @@ using namespace hbagent;  // NOLINT(google-build-using-namespace): the subject o
 namespace {
 
 struct Box {
-  explicit Box(std::uint64_t bound = 1 << 20) : letters(folder.path() / "dead.jsonl", bound, faulty_file_io(faults)) {}
+  explicit Box(std::uint64_t bound = 1 << 20)
+      : letters(folder.path() / "dead.jsonl", bound, faulty_file_io(faults),
+                [this](const std::string& text) { notes.push_back(text); }) {}
 
   std::uint64_t add(const std::string& payload) {
     if (!letters.append({"s", "source/s", "bad_json", "", "", payload}, error)) throw std::runtime_error(error);
@@ -27,7 +29,7 @@ struct Box {
     for (const std::uint64_t id : ids) changes[id] = std::nullopt;
     return letters.change(changes, error);
   }
-  std::vector<std::string> payloads() const {
+  std::vector<std::string> payloads() {
     std::vector<std::string> all;
     StoredLetter letter;
     for (auto reader = letters.read(); reader.next(letter);) all.push_back(letter.payload);
@@ -36,6 +38,7 @@ struct Box {
 
   TemporaryFolder folder;
   std::shared_ptr<FileFaults> faults = std::make_shared<FileFaults>();
+  std::vector<std::string> notes;
   DeadLetters letters;
   std::string error;
 };
@@ -235,4 +238,102 @@ TEST_CASE("a letter keeps its record's key, and what a source has cut itself cou
   CHECK(kept.received_us == 5'000'000);
   REQUIRE(reader.next(kept));
   CHECK_FALSE(kept.key);
+}
+
+TEST_CASE("letters go on under the old name when somebody moves, removes or replaces the file") {
+  const std::string how = GENERATE("moved", "removed", "replaced", "rotated");
+  INFO(how);
+  Box box;
+  box.add("a");
+  box.add("b");
+  const auto file = box.letters.file();
+  if (how == "moved") std::filesystem::rename(file, file.string() + ".moved");
+  if (how == "removed") std::filesystem::remove(file);
+  if (how == "replaced") {
+    std::filesystem::copy_file(file, file.string() + ".copy");
+    std::filesystem::rename(file.string() + ".copy", file);
+  }
+  if (how == "rotated") std::filesystem::rename(file, file.string() + ".1");
+  CHECK(box.add("c") == 3);
+  CHECK(box.letters.sync());
+  const bool kept = how == "replaced" || how == "rotated";
+  CHECK(box.payloads() == (kept ? Payloads{"a", "b", "c"} : Payloads{"c"}));
+  REQUIRE(box.notes.size() == 1);
+  CHECK_THAT(box.notes[0], contains_text(file.string() + (how == "replaced" ? " was replaced" : " was moved away")));
+  CHECK(box.letters.stats().bytes ==
+        std::filesystem::file_size(file) + (how == "rotated" ? std::filesystem::file_size(file.string() + ".1") : 0));
+  box.add("d");
+  CHECK(box.notes.size() == 1);
+}
+
+TEST_CASE("letters go on at the new end of a file that somebody shortens") {
+  Box box;
+  box.add("a");
+  box.add("b");
+  const auto whole = std::filesystem::file_size(box.letters.file());
+  const bool emptied = GENERATE(true, false);
+  std::filesystem::resize_file(box.letters.file(), emptied ? 0 : whole - 3);  // within the second letter
+  CHECK(box.add("c") == 3);
+  CHECK(box.payloads() == (emptied ? Payloads{"c"} : Payloads{"a", "c"}));
+  auto reader = box.letters.read();
+  for (StoredLetter letter; reader.next(letter);) continue;
+  CHECK(reader.damaged() == 0);
+  REQUIRE(box.notes.size() == 1);
+  CHECK_THAT(box.notes[0], contains_text("was shortened from " + std::to_string(whole)));
+}
+
+TEST_CASE("letters of another file's making are kept, and their ids are not given again") {
+  Box box;
+  box.add("a");
+  std::ofstream(box.letters.file(), std::ios::app)
+      << letter_line({"s", "source/s", "r", "", "", "foreign"}, {9, 1}, 1000, 1000) << "torn";
+  CHECK(box.add("b") == 10);
+  CHECK(box.payloads() == Payloads{"a", "foreign", "b"});
+}
+
+TEST_CASE("the ids of letters that somebody removes are given to nobody, also at the next start") {
+  const TemporaryFolder folder;
+  const auto file = folder.path() / "dead.jsonl";
+  std::string error;
+  {
+    DeadLetters letters(file, 1 << 20);
+    for (int i = 0; i < 3; ++i) REQUIRE(letters.append({"s", "source/s", "r", "", "", "a"}, error));
+    std::filesystem::remove(file);
+  }
+  CHECK(DeadLetters(file, 1 << 20).last_id() == 3);
+}
+
+TEST_CASE("a change brings no letter back that somebody has moved away") {
+  Box box;
+  box.add("a");
+  box.add("b");
+  std::filesystem::rename(box.letters.file(), box.folder.path() / "moved");
+  REQUIRE(box.remove({2}));
+  CHECK(box.payloads().empty());
+  CHECK(box.add("c") == 3);
+  CHECK(box.payloads() == Payloads{"c"});
+  CHECK(box.notes.size() == 1);
+}
+
+TEST_CASE("a predecessor that somebody removes holds up no letter") {
+  Box box(4000);
+  while (box.letters.stats().evicted == 0) box.add("x");
+  const auto evicted = box.letters.stats().evicted;
+  std::filesystem::remove(box.letters.file().string() + ".1");
+  REQUIRE(box.remove({box.letters.last_id()}));
+  for (int i = 0; i < 100; ++i) box.add("y");
+  CHECK(box.letters.stats().evicted > evicted);
+  CHECK(box.notes.size() == 1);
+}
+
+TEST_CASE("a file that cannot be begun again refuses letters until it can be") {
+  Box box;
+  box.add("a");
+  std::filesystem::remove(box.letters.file());
+  box.faults->fail("open", EACCES, "dead.jsonl");
+  CHECK_THROWS_WITH(box.add("b"), contains_text("cannot open"));
+  CHECK(box.letters.stats().failing);
+  box.faults->clear();
+  CHECK(box.add("c") == 2);
+  CHECK(box.payloads() == Payloads{"c"});
 }
