@@ -155,15 +155,27 @@ UniqueFd DeadLetters::open_anew() const {
   return fd;
 }
 
+// What did not come to take its place may be what fills the disk.
+void DeadLetters::remove_anew() noexcept {
+  try {
+    if (std::filesystem::exists(beside(kAnew))) io_->remove(beside(kAnew));
+  } catch (const std::exception&) {  // the failure before this one is told of, and the next try empties it
+    return;
+  }
+}
+
 void DeadLetters::store_next_id() {
   if (stored_next_id_ == next_id_) return;
   const auto anew = beside(kAnew);
-  {
+  try {
     const UniqueFd fd = open_anew();
     write_text(*io_, fd.get(), std::to_string(next_id_) + '\n', 0, anew);
     io_->sync(fd.get(), anew);
+    io_->rename(anew, beside(kNextId));
+  } catch (...) {
+    remove_anew();
+    throw;
   }
-  io_->rename(anew, beside(kNextId));
   io_->sync_folder(file_.parent_path());
   stored_next_id_ = next_id_;
 }

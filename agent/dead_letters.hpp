@@ -90,6 +90,7 @@ class DeadLetters final : public DeadLetterBox {
   void store_next_id();
   std::int64_t next_time();
   UniqueFd open_anew() const;
+  void remove_anew() noexcept;
   static bool concerns(const Changes& changes, int fd, const std::filesystem::path& path);
   void copy_changed(const Changes& changes, int fd, const std::filesystem::path& path, const Content& before,
                     Copy& copy) const;

@@ -89,6 +89,7 @@ bool DeadLetters::change(const Changes& changes, std::string& error) {
     return true;
   } catch (const std::system_error& failure) {
     error = failure.what();
+    remove_anew();
     return false;
   }
 }
