@@ -249,16 +249,20 @@ bool DeadLetters::append(const DeadLetter& letter, std::string& error) {
 
 bool DeadLetters::sync() {
   const std::lock_guard lock(mutex_);
-  if (!unsynced_) return true;
+  if (!unsynced_ && !name_unsynced_) return true;
   try {
-    if (!sync_failed_ && fd_) io_->sync(fd_.get(), file_);
-    sync_failed_ = sync_failed_ || !fd_;
+    if (unsynced_ && !sync_failed_ && fd_) io_->sync(fd_.get(), file_);
+    sync_failed_ = sync_failed_ || (unsynced_ && !fd_);
   } catch (const std::system_error&) {
     sync_failed_ = true;
   }
-  stats_.failing = sync_failed_;
   unsynced_ = sync_failed_;
-  return !sync_failed_;
+  try {
+    sync_names();
+  } catch (const std::system_error&) {  // name_unsynced_ says it
+  }
+  stats_.failing = sync_failed_ || name_unsynced_;
+  return !stats_.failing;
 }
 
 DeadLetterReader DeadLetters::read() {

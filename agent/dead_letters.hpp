@@ -41,8 +41,9 @@ class DeadLetters final : public DeadLetterBox {
 
   // When it returns true the letter is in the kernel's hands.
   bool append(const DeadLetter& letter, std::string& error) override;
-  // Makes everything appended so far survive power loss. False: not all of it is safe, now and until the next start:
-  // the kernel forgets what it failed to write, so a later success would prove nothing.
+  // Makes everything appended and changed so far survive power loss. False: not all of it is safe. Of letters, until
+  // the next start: the kernel forgets what it failed to write, so a later success would prove nothing. Names are tried
+  // again.
   bool sync();
 
   // Lines by the id of the letter that they replace (letter_line, with that id); none: the letter is taken out.
@@ -96,6 +97,7 @@ class DeadLetters final : public DeadLetterBox {
                     Copy& copy) const;
   void change_predecessor(const Changes& changes);
   void change_current(const Changes& changes);
+  void sync_names();
   std::filesystem::path beside(const char* extension) const { return file_.string() + extension; }
   static constexpr const char* kPredecessor = ".1";
   static constexpr const char* kNextId = ".next";
@@ -114,6 +116,7 @@ class DeadLetters final : public DeadLetterBox {
   bool ids_missing_ = false;          // letters went from outside, and no file says yet which ids were theirs
   bool unsynced_ = false;
   bool sync_failed_ = false;
+  bool name_unsynced_ = false;  // a file has taken another's place, maybe not for good yet
   Stats stats_;
 };
 

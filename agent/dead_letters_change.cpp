@@ -78,6 +78,11 @@ void DeadLetters::copy_changed(const Changes& changes, int fd, const std::filesy
   }
 }
 
+void DeadLetters::sync_names() {
+  if (name_unsynced_) io_->sync_folder(file_.parent_path());
+  name_unsynced_ = false;
+}
+
 bool DeadLetters::change(const Changes& changes, std::string& error) {
   const std::lock_guard lock(mutex_);
   try {
@@ -104,7 +109,8 @@ void DeadLetters::change_predecessor(const Changes& changes) {
   io_->rename(beside(kAnew), path);
   predecessor_ = copy.content;
   stats_.taken_out += copy.taken_out;
-  io_->sync_folder(file_.parent_path());
+  name_unsynced_ = true;
+  sync_names();
 }
 
 void DeadLetters::change_current(const Changes& changes) {
@@ -116,8 +122,9 @@ void DeadLetters::change_current(const Changes& changes) {
   fd_ = std::move(done);
   current_ = copy.content;
   stats_.taken_out += copy.taken_out;
+  name_unsynced_ = true;
   unsynced_ = sync_failed_;  // all of it was synced in its new place
-  io_->sync_folder(file_.parent_path());
+  sync_names();
 }
 
 }  // namespace hbagent
