@@ -43,6 +43,7 @@ DeadLetters::DeadLetters(std::filesystem::path file, std::uint64_t max_bytes, st
   follow_predecessor();
   open_file();
   load_next_id();
+  tell_stats();
 }
 
 DeadLetters::~DeadLetters() {
@@ -220,7 +221,7 @@ std::int64_t DeadLetters::next_time() {
 }
 
 bool DeadLetters::append(const DeadLetter& letter, std::string& error) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(*this);
   try {
     follow_outside_changes();
     const std::string line = letter_line(letter, {next_id_, next_time()}, max_payload(), max_line());
@@ -248,7 +249,7 @@ bool DeadLetters::append(const DeadLetter& letter, std::string& error) {
 }
 
 bool DeadLetters::sync() {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(*this);
   if (!unsynced_ && !name_unsynced_) return true;
   try {
     if (unsynced_ && !sync_failed_ && fd_) io_->sync(fd_.get(), file_);
@@ -266,7 +267,7 @@ bool DeadLetters::sync() {
 }
 
 DeadLetterReader DeadLetters::read() {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(*this);
   follow_outside_changes();
   return DeadLetterReader(file_);
 }
@@ -277,10 +278,15 @@ std::uint64_t DeadLetters::last_id() const {
 }
 
 DeadLetters::Stats DeadLetters::stats() const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(told_mutex_);
+  return told_;
+}
+
+void DeadLetters::tell_stats() {
   Stats stats = stats_;
   stats.bytes = current_.bytes + predecessor_.bytes;
-  return stats;
+  const std::lock_guard lock(told_mutex_);
+  told_ = stats;
 }
 
 }  // namespace hbagent

@@ -68,10 +68,23 @@ class DeadLetters final : public DeadLetterBox {
     std::uint64_t bytes = 0;
     bool failing = false;  // the last append or sync did not succeed
   };
+  // As the last append, sync or change left them; waits for none of these.
   Stats stats() const;
   const std::filesystem::path& file() const { return file_; }
 
  private:
+  // Has the letters to itself, and tells the figures when it is done.
+  class Turn {
+   public:
+    explicit Turn(DeadLetters& letters) : lock_(letters.mutex_), letters_(letters) {}
+    ~Turn() { letters_.tell_stats(); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    const std::lock_guard<std::mutex> lock_;
+    DeadLetters& letters_;
+  };
   struct Content {
     std::uint64_t letters = 0;
     std::uint64_t bytes = 0;  // up to and with the last newline
@@ -80,6 +93,7 @@ class DeadLetters final : public DeadLetterBox {
   class Copy;
 
   Content scan(int fd, const std::filesystem::path& path) const;
+  void tell_stats();
   void open_file();
   void check_file();
   void follow_outside_changes();
@@ -107,7 +121,7 @@ class DeadLetters final : public DeadLetterBox {
   const std::uint64_t max_bytes_;
   const std::unique_ptr<FileIo> io_;
   const Note note_;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // also while files are copied
   UniqueFd fd_;
   Content current_, predecessor_;
   std::uint64_t next_id_ = 1;
@@ -118,6 +132,8 @@ class DeadLetters final : public DeadLetterBox {
   bool sync_failed_ = false;
   bool name_unsynced_ = false;  // a file has taken another's place, maybe not for good yet
   Stats stats_;
+  mutable std::mutex told_mutex_;  // never held for longer than a copy of these takes
+  Stats told_;
 };
 
 }  // namespace hbagent

@@ -84,7 +84,7 @@ void DeadLetters::sync_names() {
 }
 
 bool DeadLetters::change(const Changes& changes, std::string& error) {
-  const std::lock_guard lock(mutex_);
+  const Turn turn(*this);
   try {
     follow_outside_changes();
     follow_predecessor();

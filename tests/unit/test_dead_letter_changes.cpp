@@ -3,6 +3,7 @@
 #include <atomic>
 #include <csignal>
 #include <fstream>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -336,4 +337,95 @@ TEST_CASE("a file that cannot be begun again refuses letters until it can be") {
   box.faults->clear();
   CHECK(box.add("c") == 2);
   CHECK(box.payloads() == Payloads{"c"});
+}
+
+TEST_CASE("a change that fails leaves nothing behind that fills the disk") {
+  for (const char* operation : {"write", "sync", "rename"}) {
+    for (const bool first : {true, false}) {  // the first one fails as it stores the next id
+      INFO(operation << (first ? ", first change" : ", later change"));
+      Box box;
+      box.add("a");
+      box.add("b");
+      if (!first) REQUIRE(box.remove({2}));
+      box.faults->fail(operation, ENOSPC, "dead.jsonl.tmp");
+      CHECK_FALSE(box.remove({1}));
+      CHECK_FALSE(std::filesystem::exists(box.letters.file().string() + ".tmp"));
+    }
+  }
+}
+
+TEST_CASE("a change whose new name may not survive power loss is not safe until it does") {
+  Box box;
+  box.add("a");
+  REQUIRE(box.remove({99}));  // stores the next id
+  box.faults->fail("sync_folder", EIO);
+  CHECK_FALSE(box.remove({1}));
+  CHECK_FALSE(box.letters.sync());
+  CHECK(box.letters.stats().failing);
+  box.faults->clear();
+  CHECK(box.letters.sync());
+  CHECK_FALSE(box.letters.stats().failing);
+}
+
+namespace {
+
+// Waits within the sync of a file that is to take another's place.
+class SlowDisk final : public FileIo {
+ public:
+  struct Gate {
+    std::atomic<bool> reached = false;
+    std::atomic<bool> open = false;
+  };
+  explicit SlowDisk(Gate& gate) : gate_(gate) {}
+
+  UniqueFd open(const std::filesystem::path& file, bool create) override { return real_->open(file, create); }
+  void allocate(int fd, std::uint64_t size, const std::filesystem::path& file) override {
+    real_->allocate(fd, size, file);
+  }
+  void write(int fd, std::span<const iovec> parts, std::uint64_t offset, const std::filesystem::path& file) override {
+    real_->write(fd, parts, offset, file);
+  }
+  std::size_t read(int fd, void* to, std::size_t size, std::uint64_t offset,
+                   const std::filesystem::path& file) override {
+    return real_->read(fd, to, size, offset, file);
+  }
+  void sync(int fd, const std::filesystem::path& file) override {
+    if (file.extension() == ".tmp") {
+      gate_.reached = true;
+      gate_.reached.notify_all();
+      gate_.open.wait(false);
+    }
+    real_->sync(fd, file);
+  }
+  void rename(const std::filesystem::path& from, const std::filesystem::path& to) override { real_->rename(from, to); }
+  void remove(const std::filesystem::path& file) override { real_->remove(file); }
+  void sync_folder(const std::filesystem::path& folder) override { real_->sync_folder(folder); }
+
+ private:
+  Gate& gate_;
+  std::unique_ptr<FileIo> real_ = make_posix_file_io();
+};
+
+}  // namespace
+
+TEST_CASE("the figures wait for no change, however slow the disk is") {
+  const TemporaryFolder folder;
+  SlowDisk::Gate gate;
+  DeadLetters letters(folder.path() / "dead.jsonl", 1 << 20, std::make_unique<SlowDisk>(gate));
+  std::string error;
+  REQUIRE(letters.append({"s", "source/s", "r", "", "", "a"}, error));
+  auto changed = std::async(std::launch::async, [&] {
+    std::string why;
+    return letters.change({{1, std::nullopt}}, why);
+  });
+  gate.reached.wait(false);
+  auto figures = std::async(std::launch::async, [&] { return letters.stats(); });
+  const bool at_once = figures.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+  gate.open = true;
+  gate.open.notify_all();
+  CHECK(at_once);
+  CHECK(figures.get().written == 1);
+  CHECK(changed.get());
+  CHECK(letters.stats().taken_out == 1);
+  CHECK(letters.stats().bytes == 0);
 }
