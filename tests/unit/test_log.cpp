@@ -1,44 +1,15 @@
 // What is said on stderr, read from a file that stands in for it.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "log.hpp"
 #include "retry_log.hpp"
+#include "stderr_of.hpp"
 #include "support/catch.hpp"
-#include "support/temporary_folder.hpp"
 
 using hbagent::LogFormat;
 using hbagent::Logger;
 using hbagent::LogLevel;
 using hbagent::RetryLog;
-
-namespace {
-
-// Lines that `speak` makes on stderr.
-template <class Speak>
-std::vector<std::string> stderr_of(LogFormat format, const Speak& speak) {
-  const TemporaryFolder folder;
-  const auto file = folder.path() / "stderr";
-  const int saved = dup(STDERR_FILENO);
-  const int target = open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  dup2(target, STDERR_FILENO);
-  {
-    Logger logger(format, LogLevel::info);
-    speak(logger);
-  }
-  dup2(saved, STDERR_FILENO);
-  close(saved);
-  close(target);
-  std::vector<std::string> lines;
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
-
-}  // namespace
 
 TEST_CASE("a text line has time, level and component, and stays one line") {
   const auto lines = stderr_of(LogFormat::text, [](Logger& logger) {
