@@ -40,7 +40,7 @@ std::optional<CursorFile::Content> newest(FileIo& io, int fd, const std::filesys
     if (sound(record) && (!newest || record.serial > newest->serial)) newest = record;
   }
   if (!newest) return std::nullopt;
-  return CursorFile::Content{newest->journal_id, newest->serial,
+  return CursorFile::Content{newest->journal_id, newest->serial, newest->live,
                              SinkCursor(newest->live, {newest->backlog, newest->backlog + newest->backlog_count})};
 }
 

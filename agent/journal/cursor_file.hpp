@@ -18,6 +18,7 @@ class CursorFile {
   struct Content {
     std::uint64_t journal_id = 0;
     std::uint64_t serial = 0;
+    std::uint64_t reached = 0;  // how far the sink had read, what was in hand included
     SinkCursor cursor;
   };
   // The newest whole copy; nothing where there is none.

@@ -56,6 +56,7 @@ class DiskJournal final : public JournalCore {
   std::uint64_t done_by_all() const override;
 
   void load_cursors();
+  void tell_cut_off(const std::string& sink, std::uint64_t reached) const;
   std::uint64_t clamp(const std::string& sink, SinkCursor& cursor) const;  // how many readings are gone
   // Of the source whose turn it is. False while a failed sync is being mended: the log is another thread's then.
   bool has_room(std::size_t readings) const {

@@ -11,9 +11,20 @@ namespace {
 
 constexpr const char* kComponent = "journal";
 
+// The same place in a journal that ends at `end`.
+SinkCursor cut_at(const SinkCursor& cursor, std::uint64_t end) {
+  std::vector<PositionSpan> backlog;
+  for (PositionSpan span : cursor.backlog()) {
+    span.end = std::min(span.end, end);
+    if (span.begin < span.end) backlog.push_back(span);
+  }
+  return {std::min(cursor.live(), end), backlog};
+}
+
 }  // namespace
 
 void DiskJournal::load_cursors() {
+  std::pair<std::uint64_t, std::string> furthest;
   for (const std::string& name : CursorFile::sinks_in(settings_.folder)) {
     auto files = std::make_unique<SinkFiles>(CursorFile(*io_, settings_.folder, name));
     const auto content = files->file.read();
@@ -28,24 +39,36 @@ void DiskJournal::load_cursors() {
                       files->file.path().string(), name));
     } else {
       files->asleep = content->cursor;
+      furthest = std::max(furthest, {content->reached, name});
       log_.set_journal_id(content->journal_id);
     }
-    files->gone = clamp(name, files->asleep);
     files_.emplace(name, std::move(files));
     awake_[name] = false;
   }
+  if (furthest.first > appended_) tell_cut_off(furthest.second, furthest.first);
+  for (auto& [name, files] : files_) files->gone = clamp(name, files->asleep);
   store_cursors(true);
+}
+
+// Not on the sinks' accounts: after power loss the sources give these readings again.
+void DiskJournal::tell_cut_off(const std::string& sink, std::uint64_t reached) const {
+  logger_.error(kComponent,
+                fmt::format("the journal ends at position {}, but sink {} had come to {}: its end was cut off or its "
+                            "file is gone, or power was lost before a sync, and then the sources give those readings "
+                            "again",
+                            appended_, sink, reached));
+  for (const auto& [name, files] : files_) {
+    const std::uint64_t cut = files->asleep.pending(reached) - cut_at(files->asleep, appended_).pending(appended_);
+    if (cut == 0) continue;
+    logger_.error(kComponent,
+                  fmt::format("of what the journal lacks at its end, sink {} had still to get {} readings", name, cut));
+  }
 }
 
 // The journal may end before a cursor, when power was lost before the end was synced, and begin behind it, when a file
 // is gone.
 std::uint64_t DiskJournal::clamp(const std::string& sink, SinkCursor& cursor) const {
-  std::vector<PositionSpan> backlog;
-  for (PositionSpan span : cursor.backlog()) {
-    span.end = std::min(span.end, appended_);
-    if (span.begin < span.end) backlog.push_back(span);
-  }
-  cursor = SinkCursor(std::min(cursor.live(), appended_), backlog);
+  cursor = cut_at(cursor, appended_);
   const std::uint64_t gone = cursor.drop_before(log_.first());
   if (gone > 0) {
     logger_.error(kComponent,

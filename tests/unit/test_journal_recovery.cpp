@@ -9,6 +9,7 @@
 #include "journal/journal_folder.hpp"
 #include "journal/segment_folder.hpp"
 #include "quiet_log.hpp"
+#include "stderr_of.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -58,8 +59,8 @@ struct Made {
 };
 
 struct Opened {
-  explicit Opened(const fs::path& folder)
-      : journal(make_posix_file_io(), {folder, 16 * kSegment, false, std::chrono::microseconds(0)}, quiet()),
+  explicit Opened(const fs::path& folder, Logger& logger = quiet())
+      : journal(make_posix_file_io(), {folder, 16 * kSegment, false, std::chrono::microseconds(0)}, logger),
         source(journal.add_source("s")),
         sink(journal.add_sink({"one", {}, 0, false})) {}
   DiskJournal journal;
@@ -71,6 +72,13 @@ void write_at(const fs::path& path, std::uint64_t offset, const void* data, std:
   file.seekp(static_cast<std::streamoff>(offset));
   file.write(static_cast<const char*>(data), static_cast<std::streamsize>(size));
   REQUIRE(file.good());
+}
+
+// What a start on the folder says above level info.
+std::vector<std::string> said_at_start(const fs::path& folder) {
+  auto lines = stderr_of(LogFormat::text, [&](Logger& logger) { const Opened opened(folder, logger); });
+  std::erase_if(lines, [](const std::string& line) { return line.find(" info ") != std::string::npos; });
+  return lines;
 }
 
 void damage_headers(const fs::path& path) {
@@ -181,4 +189,49 @@ TEST_CASE("a write of more pieces than the operating system takes at once is who
   std::string got(content.size() + 16, '\0');
   got.resize(io->read(fd.get(), got.data(), got.size(), 0, path));
   CHECK(got == std::string(8, '\0') + content);
+}
+
+TEST_CASE("a start says that the end of the journal is gone, and what each sink had still to get of it") {
+  Made made;
+  made.append(100);
+  made.log.start_segment(100);
+  made.append(150);
+  const auto cursor = [&](const std::string& sink, const SinkCursor& at) {
+    CursorFile file(*made.io, made.folder.path(), sink);
+    (void)file.read();  // the serial number goes on
+    file.write(made.log.journal_id(), at);
+  };
+  cursor("dead", SinkCursor(20));
+  cursor("one", SinkCursor(150));
+  cursor("slow", SinkCursor(120, {{90, 110}}));
+  REQUIRE(said_at_start(made.folder.path()).empty());
+  const auto newest = made.path(1);
+  std::uint64_t end = 100;
+  SECTION("its file is gone") {
+    fs::remove(newest);
+  }
+  SECTION("its file is empty") {
+    fs::resize_file(newest, 0);
+  }
+  SECTION("its file is overwritten") {
+    std::string noise(kSegment, '\x5a');
+    write_at(newest, 0, noise.data(), noise.size());
+  }
+  SECTION("its file is cut behind its first frame") {
+    made.log.append(150, source_id("s"), readings(150, 200));
+    cursor("one", SinkCursor(200));
+    fs::resize_file(newest, kHeaderBlock + 50 * sizeof(hb_reading) + 500);
+    end = 150;
+  }
+  const auto lines = said_at_start(made.folder.path());
+  REQUIRE_FALSE(lines.empty());
+  CHECK_THAT(lines[0], contains_text("journal: the journal ends at position " + std::to_string(end) +
+                                     ", but sink one had come to " + std::to_string(end + 50)));
+  std::string all;
+  for (const std::string& line : lines) all += line + "\n";
+  CHECK_THAT(all, contains_text("sink dead had still to get 50 readings"));
+  CHECK_THAT(all, contains_text(end == 100 ? "sink slow had still to get 40 readings"
+                                           : "sink slow had still to get 50 readings"));
+  CHECK(all.find("sink one had still") == std::string::npos);
+  CHECK(said_at_start(made.folder.path()).empty());  // once: the cursors are set back
 }
