@@ -10,12 +10,25 @@
 #include "journal/folder_lock.hpp"
 #include "journal/journal_folder.hpp"
 #include "journal/segment_log.hpp"
+#include "journal_gone.hpp"
 #include "text.hpp"
 
 namespace hbagent {
 namespace {
 
 namespace fs = std::filesystem;
+
+void print_no_folder(const Config& config, const fs::path& folder) {
+  const auto gone = journal_gone(config);
+  if (!gone) {
+    fmt::print(stderr, "{} does not exist: the agent has not run with this configuration yet\n", folder.string());
+    return;
+  }
+  fmt::print(stderr,
+             "the journal in {} is gone: put the folder back before the agent starts again; the last run had {} "
+             "to deliver (figures of {})\n",
+             folder.string(), gone->readings.empty() ? "no readings" : gone->readings, gone->written_at);
+}
 
 // Runs `body` with the journal's folder, and turns what goes wrong into a message and an exit code.
 template <class Body>
@@ -32,11 +45,11 @@ int with_journal(const RunOptions& options, const Body& body) {
     return kExitUsage;
   }
   const fs::path folder = config->journal_folder();
-  if (!fs::is_directory(folder)) {
-    fmt::print(stderr, "{} does not exist: the agent has not run with this configuration yet\n", folder.string());
+  return guarded_command([&] {
+    if (fs::is_directory(folder)) return body(*config, folder);
+    print_no_folder(*config, folder);
     return kExitFailed;
-  }
-  return guarded_command([&] { return body(*config, folder); });
+  });
 }
 
 template <class Body>

@@ -17,6 +17,7 @@
 #include "command_support.hpp"
 #include "control.hpp"
 #include "http.hpp"
+#include "journal_gone.hpp"
 #include "last_run.hpp"
 #include "metrics.hpp"
 #include "pipeline.hpp"
@@ -236,6 +237,24 @@ int stop_pipeline(Pipeline& pipeline, Pipeline::Outcome outcome, LastRun& last_r
   return failed ? kExitFailed : kExitDone;
 }
 
+// The agent goes on with a new journal: its sources have more to give, and what is gone does not come back by waiting.
+void tell_journal_gone(const Config& config, Logger& logger) {
+  try {
+    const auto gone = journal_gone(config);
+    if (!gone || gone->readings.empty()) return;
+    logger.error(
+        "journal",
+        fmt::format("the last run had readings to deliver in the journal in {} ({}, by its figures of {}), but "
+                    "no journal is there: they are lost, unless the folder is put back before a start; a new "
+                    "one is made now",
+                    config.journal_folder().string(), gone->readings, gone->written_at));
+  } catch (const std::runtime_error& error) {
+    logger.warn("journal", fmt::format("the journal is new, and whether the last run left readings in another is not "
+                                       "known: {}",
+                                       error.what()));
+  }
+}
+
 }  // namespace
 
 int run_agent(const RunOptions& options) {
@@ -248,6 +267,7 @@ int run_agent(const RunOptions& options) {
   }
   Signals signals(logger);
   try {
+    tell_journal_gone(*config, logger);
     Pipeline pipeline(config, logger);
     signals.on_signal([&] { pipeline.poke(); });
     // Before the pipeline goes, also by an exception: nobody tells it any more.

@@ -79,7 +79,10 @@ RunFigures figures(const json& from) {
   }
   run.ended_sources = source_terms(from.at("ended_sources"));
   run.ended_rejected = counts(from.at("ended_sinks"), "rejected");
-  run.appended = count(from.at("journal"), "appended");
+  const json& journal = from.at("journal");
+  run.appended = count(journal, "appended");
+  run.journal_on_disk = journal.at("mode") == "disk";
+  run.kept_for = counts(journal, "kept_for");
   const json& letters = from.at("dead_letters");
   run.letters_written = count(letters, "written");
   run.letters_evicted = count(letters, "evicted");

@@ -30,6 +30,8 @@ struct RunFigures {
   SourceTerms ended_sources;  // taken out by a reload
   CountByReason ended_rejected;
   std::uint64_t appended = 0;  // to the journal, by its positions
+  bool journal_on_disk = false;
+  std::map<std::string, std::uint64_t> kept_for;  // readings by the names of sinks that were not configured
   std::uint64_t letters_written = 0;
   std::uint64_t letters_evicted = 0;
   std::uint64_t letters_replayed = 0;

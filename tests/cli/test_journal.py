@@ -1,6 +1,7 @@
 """hbagent journal info | verify | forget | repair, on a journal that a stopped agent has left behind."""
 
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -138,3 +139,51 @@ def test_commands_that_write_need_a_stopped_agent(agent, tmp_path):
         assert code == 1 and "stop it first" in text
     code, text = journal(running, "info")
     assert code == 0 and "(in use by an agent)" in text
+
+
+def two_files(tmp_path):
+    return (to_file(tmp_path / "out.jsonl")
+            + f'[[sink]]\nplugin = "file"\nname = "gone"\npath = "{tmp_path}/gone.jsonl"\n')
+
+
+def test_a_journal_that_is_gone_is_told_with_what_it_held(left_behind, tmp_path):
+    folder = tmp_path / "data/journal"
+    shutil.rmtree(folder)
+    code, text = journal(left_behind, "info")
+    assert code == 1
+    assert f"the journal in {folder} is gone" in text and "300,000 for sink gone" in text
+    left_behind.configure(config(tmp_path, two_files(tmp_path)).replace(f"count = {COUNT}", "count = 1"))
+    left_behind.start()
+    assert left_behind.wait() == 0
+    told = rf"error +journal: the last run had readings to deliver in the journal in {folder} \(300,000 for sink gone,"
+    assert re.search(told, left_behind.log)
+    left_behind.start()
+    assert left_behind.wait() == 0
+    assert len(re.findall(told, left_behind.log)) <= 1  # nothing waits in the new one
+    shutil.rmtree(folder)
+    assert "had no readings to deliver" in journal(left_behind, "info")[1]
+    left_behind.start()
+    assert left_behind.wait() == 0
+    assert len(re.findall(told, left_behind.log)) <= 1
+
+
+def test_a_journal_that_a_killed_agent_left_and_that_is_gone_is_told(agent, tmp_path):
+    running = agent(config(tmp_path, dead("gone"))).start()
+    running.wait_log(r"source/generator: finished")
+    last_run = tmp_path / "data/last-run.json"
+    running.wait_while_running(lambda: last_run.exists() and '"pending": 300000' in last_run.read_text(), 30,
+                               "to keep its figures")
+    running.kill()
+    shutil.rmtree(tmp_path / "data/journal")
+    again = agent(config(tmp_path, two_files(tmp_path)).replace(f"count = {COUNT}", "count = 1")).start()
+    assert again.wait() == 0
+    assert "300,000 for sink gone" in again.log
+
+
+def test_a_first_run_and_one_that_was_in_memory_miss_no_journal(agent, tmp_path):
+    text = config(tmp_path, to_file(tmp_path / "out.jsonl")).replace(f"count = {COUNT}", "count = 1")
+    memory = text.replace('max_size = "64MiB"', 'mode = "memory"')
+    for each in (memory, text):
+        made = agent(each).start()
+        assert made.wait() == 0
+        assert "no journal is there" not in made.log
