@@ -14,7 +14,7 @@ constexpr std::string_view kExtension = ".cursor";
 
 struct Record {
   char magic[8];
-  std::uint32_t crc;  // CRC-32C of the record with this field zero
+  std::uint32_t crc;  // CRC-32C of the sink's name and the record with this field zero
   std::uint32_t backlog_count;
   std::uint64_t serial;
   std::uint64_t journal_id;
@@ -22,22 +22,24 @@ struct Record {
   PositionSpan backlog[SinkCursor::kMaxBacklog + 1];  // what is in hand counts as backlog
 };
 
-std::uint32_t checksum(Record record) {
+// With the sink's name in it, so that a file that was copied over another sink's holds no cursor of that one.
+std::uint32_t checksum(Record record, const std::string& sink) {
   record.crc = 0;
-  return crc32c(&record, sizeof record);
+  return crc32c(&record, sizeof record, crc32c(sink.data(), sink.size()));
 }
 
-bool sound(const Record& record) {
-  if (std::memcmp(record.magic, kMagic, sizeof kMagic) != 0 || record.crc != checksum(record)) return false;
+bool sound(const Record& record, const std::string& sink) {
+  if (std::memcmp(record.magic, kMagic, sizeof kMagic) != 0 || record.crc != checksum(record, sink)) return false;
   return record.backlog_count <= std::size(record.backlog);
 }
 
-std::optional<CursorFile::Content> newest(FileIo& io, int fd, const std::filesystem::path& path) {
+std::optional<CursorFile::Content> newest(FileIo& io, int fd, const std::filesystem::path& path,
+                                          const std::string& sink) {
   std::optional<Record> newest;
   for (std::uint64_t copy = 0; copy < 2; ++copy) {
     Record record{};
     if (io.read(fd, &record, sizeof record, copy * kCopyDistance, path) < sizeof record) continue;
-    if (sound(record) && (!newest || record.serial > newest->serial)) newest = record;
+    if (sound(record, sink) && (!newest || record.serial > newest->serial)) newest = record;
   }
   if (!newest) return std::nullopt;
   return CursorFile::Content{newest->journal_id, newest->serial, newest->live,
@@ -60,12 +62,12 @@ std::vector<std::string> CursorFile::sinks_in(const std::filesystem::path& folde
 }
 
 CursorFile::CursorFile(FileIo& io, const std::filesystem::path& folder, const std::string& sink)
-    : io_(io), folder_(folder), path_(path_of(folder, sink)), fd_(io.open(path_, true)) {
+    : io_(io), folder_(folder), sink_(sink), path_(path_of(folder, sink)), fd_(io.open(path_, true)) {
   io_.allocate(fd_.get(), kFileSize, path_);
 }
 
 std::optional<CursorFile::Content> CursorFile::read() {
-  const auto content = newest(io_, fd_.get(), path_);
+  const auto content = newest(io_, fd_.get(), path_, sink_);
   if (content) serial_ = content->serial;
   return content;
 }
@@ -73,7 +75,7 @@ std::optional<CursorFile::Content> CursorFile::read() {
 std::optional<CursorFile::Content> CursorFile::peek(FileIo& io, const std::filesystem::path& folder,
                                                     const std::string& sink) {
   const auto path = path_of(folder, sink);
-  return newest(io, io.open(path, false).get(), path);
+  return newest(io, io.open(path, false).get(), path, sink);
 }
 
 void CursorFile::write(std::uint64_t journal_id, const SinkCursor& cursor) {
@@ -86,7 +88,7 @@ void CursorFile::write(std::uint64_t journal_id, const SinkCursor& cursor) {
   if (cursor.held().size() > 0) waiting.push_back(cursor.held());
   std::sort(waiting.begin(), waiting.end(), [](const auto& a, const auto& b) { return a.begin < b.begin; });
   for (const PositionSpan& span : waiting) record.backlog[record.backlog_count++] = span;
-  record.crc = checksum(record);
+  record.crc = checksum(record, sink_);
   const iovec part{&record, sizeof record};
   io_.write(fd_.get(), {&part, 1}, serial_ % 2 * kCopyDistance, path_);
   unsynced_ = true;

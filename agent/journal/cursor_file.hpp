@@ -37,7 +37,9 @@ class CursorFile {
 
  private:
   FileIo& io_;
-  const std::filesystem::path folder_, path_;
+  const std::filesystem::path folder_;
+  const std::string sink_;
+  const std::filesystem::path path_;
   UniqueFd fd_;
   std::uint64_t serial_ = 0;
   bool unsynced_ = true;

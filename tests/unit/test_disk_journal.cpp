@@ -582,8 +582,8 @@ TEST_CASE("a segment or a cursor of another journal is refused by name") {
     for (std::uint64_t token = 1; token <= 20; ++token) append(made.journal, made.source, numbered(next, 1000), token);
   }
   SECTION("cursor") {
-    fs::copy(foreign.path() / "one.cursor", folder.path() / "two.cursor");
-    CHECK_THROWS_WITH(Opened(in(folder.path())), contains_text("two.cursor") && contains_text("another journal"));
+    fs::copy(foreign.path() / "one.cursor", folder.path() / "one.cursor", fs::copy_options::overwrite_existing);
+    CHECK_THROWS_WITH(Opened(in(folder.path())), contains_text("one.cursor") && contains_text("another journal"));
   }
   SECTION("segment") {
     for (const auto& entry : fs::directory_iterator(foreign.path())) {

@@ -235,3 +235,19 @@ TEST_CASE("a start says that the end of the journal is gone, and what each sink 
   CHECK(all.find("sink one had still") == std::string::npos);
   CHECK(said_at_start(made.folder.path()).empty());  // once: the cursors are set back
 }
+
+TEST_CASE("a cursor that was copied over another sink's is none: nothing is passed over") {
+  Made made;
+  made.append(100);
+  CursorFile(*made.io, made.folder.path(), "fast").write(made.log.journal_id(), SinkCursor(100));
+  CursorFile(*made.io, made.folder.path(), "one").write(made.log.journal_id(), SinkCursor(20));
+  fs::copy(CursorFile::path_of(made.folder.path(), "fast"), CursorFile::path_of(made.folder.path(), "one"),
+           fs::copy_options::overwrite_existing);
+  CHECK_FALSE(CursorFile::peek(*made.io, made.folder.path(), "one"));
+  const auto lines = stderr_of(LogFormat::text, [&](Logger& logger) {
+    Opened opened(made.folder.path(), logger);
+    CHECK(drain(opened.journal, opened.sink) == numbers(0, 100));
+  });
+  REQUIRE(lines.size() == 1);
+  CHECK_THAT(lines[0], contains_text("one.cursor holds no cursor: sink one begins with the oldest reading"));
+}
