@@ -63,13 +63,10 @@ std::vector<std::string> CursorFile::sinks_in(const std::filesystem::path& folde
 
 CursorFile::CursorFile(FileIo& io, const std::filesystem::path& folder, const std::string& sink)
     : io_(io), folder_(folder), sink_(sink), path_(path_of(folder, sink)), fd_(io.open(path_, true)) {
+  // Before it gets its size: the zeros that are added would complete a copy that was cut, and its newer one is gone.
+  found_ = newest(io_, fd_.get(), path_, sink_);
+  if (found_) serial_ = found_->serial;
   io_.allocate(fd_.get(), kFileSize, path_);
-}
-
-std::optional<CursorFile::Content> CursorFile::read() {
-  const auto content = newest(io_, fd_.get(), path_, sink_);
-  if (content) serial_ = content->serial;
-  return content;
 }
 
 std::optional<CursorFile::Content> CursorFile::peek(FileIo& io, const std::filesystem::path& folder,

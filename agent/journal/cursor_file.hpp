@@ -21,8 +21,8 @@ class CursorFile {
     std::uint64_t reached = 0;  // how far the sink had read, what was in hand included
     SinkCursor cursor;
   };
-  // The newest whole copy; nothing where there is none.
-  std::optional<Content> read();
+  // The newest whole copy that the file had when it was opened; nothing where there was none.
+  const std::optional<Content>& found() const { return found_; }
   // In the kernel's hands when it returns. Throws std::system_error.
   void write(std::uint64_t journal_id, const SinkCursor& cursor);
   // Durable when it returns, name included. Throws std::system_error.
@@ -41,6 +41,7 @@ class CursorFile {
   const std::string sink_;
   const std::filesystem::path path_;
   UniqueFd fd_;
+  std::optional<Content> found_;
   std::uint64_t serial_ = 0;
   bool unsynced_ = true;
   bool name_unsynced_ = true;

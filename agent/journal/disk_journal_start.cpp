@@ -27,7 +27,7 @@ void DiskJournal::load_cursors() {
   std::pair<std::uint64_t, std::string> furthest;
   for (const std::string& name : CursorFile::sinks_in(settings_.folder)) {
     auto files = std::make_unique<SinkFiles>(CursorFile(*io_, settings_.folder, name));
-    const auto content = files->file.read();
+    const auto& content = files->file.found();
     if (!content) {
       logger_.warn(kComponent, fmt::format("{} holds no cursor: sink {} begins with the oldest reading that is kept",
                                            files->file.path().string(), name));

@@ -197,9 +197,7 @@ TEST_CASE("a start says that the end of the journal is gone, and what each sink 
   made.log.start_segment(100);
   made.append(150);
   const auto cursor = [&](const std::string& sink, const SinkCursor& at) {
-    CursorFile file(*made.io, made.folder.path(), sink);
-    (void)file.read();  // the serial number goes on
-    file.write(made.log.journal_id(), at);
+    CursorFile(*made.io, made.folder.path(), sink).write(made.log.journal_id(), at);
   };
   cursor("dead", SinkCursor(20));
   cursor("one", SinkCursor(150));
@@ -243,6 +241,23 @@ TEST_CASE("a cursor that was copied over another sink's is none: nothing is pass
   CursorFile(*made.io, made.folder.path(), "one").write(made.log.journal_id(), SinkCursor(20));
   fs::copy(CursorFile::path_of(made.folder.path(), "fast"), CursorFile::path_of(made.folder.path(), "one"),
            fs::copy_options::overwrite_existing);
+  CHECK_FALSE(CursorFile::peek(*made.io, made.folder.path(), "one"));
+  const auto lines = stderr_of(LogFormat::text, [&](Logger& logger) {
+    Opened opened(made.folder.path(), logger);
+    CHECK(drain(opened.journal, opened.sink) == numbers(0, 100));
+  });
+  REQUIRE(lines.size() == 1);
+  CHECK_THAT(lines[0], contains_text("one.cursor holds no cursor: sink one begins with the oldest reading"));
+}
+
+TEST_CASE("a cursor file that was cut within its first copy holds no cursor, for the agent as for the commands") {
+  Made made;
+  made.append(100);
+  {
+    CursorFile file(*made.io, made.folder.path(), "one");
+    for (std::uint64_t at = 1; at <= 20; ++at) file.write(made.log.journal_id(), SinkCursor(at));
+  }
+  fs::resize_file(CursorFile::path_of(made.folder.path(), "one"), 100);
   CHECK_FALSE(CursorFile::peek(*made.io, made.folder.path(), "one"));
   const auto lines = stderr_of(LogFormat::text, [&](Logger& logger) {
     Opened opened(made.folder.path(), logger);
