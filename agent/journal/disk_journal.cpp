@@ -233,14 +233,21 @@ void DiskJournal::read(std::size_t index, std::size_t limit, JournalBatch& batch
                              }});
 }
 
+// A damage is met piece by piece, by each sink: how much of it is lost shows when all of it was met.
 void DiskJournal::note_damage(const SegmentReader::Damage& damage) {
+  const PositionSpan met{damage.position, damage.position + damage.readings};
   {
     const std::lock_guard lock(mutex_);
-    if (!damages_.emplace(std::pair(damage.sequence, damage.offset), damage.readings).second) return;
+    PositionSpan& known = damages_[{damage.sequence, damage.offset}];
+    if (met.size() == 0) return;
+    const bool news = known.size() == 0;
+    known = news ? met : PositionSpan{std::min(known.begin, met.begin), std::max(known.end, met.end)};
+    if (!news) return;
   }
   logger_.error(kComponent,
-                fmt::format("damaged: {} at byte {}: {} readings from position {} on are lost; what follows is read",
-                            damage.file.string(), damage.offset, damage.readings, damage.position));
+                fmt::format("damaged: {} at byte {}: readings from position {} on are lost; what follows is read, and "
+                            "\"hbagent journal verify\" counts them",
+                            damage.file.string(), damage.offset, damage.position));
 }
 
 void DiskJournal::commit(std::size_t index, const SinkTerms& terms) {
@@ -338,7 +345,7 @@ void DiskJournal::fill(Snapshot& view) const {
   view.max_bytes = log_.max_bytes();
   view.unsynced = appended_ - synced_;
   view.damaged_frames = damages_.size();
-  for (const auto& [place, readings] : damages_) view.damaged_readings += readings;
+  for (const auto& [place, lost] : damages_) view.damaged_readings += lost.size();
   for (const std::string* failure : {&write_failure_, &sync_failure_, &cursor_failure_}) {
     if (view.failure.empty()) view.failure = *failure;
   }

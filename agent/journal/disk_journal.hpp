@@ -97,7 +97,7 @@ class DiskJournal final : public JournalCore {
   std::map<std::string, bool> awake_;
   std::uint64_t synced_ = 0;
   std::string write_failure_, sync_failure_, cursor_failure_;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> damages_;  // (sequence, offset): readings lost
+  std::map<std::pair<std::uint64_t, std::uint64_t>, PositionSpan> damages_;  // (sequence, offset): what is lost
   bool ending_ = false;
   bool sync_idle_ = false;
   bool release_wanted_ = false;

@@ -266,3 +266,46 @@ TEST_CASE("a cursor file that was cut within its first copy holds no cursor, for
   REQUIRE(lines.size() == 1);
   CHECK_THAT(lines[0], contains_text("one.cursor holds no cursor: sink one begins with the oldest reading"));
 }
+
+TEST_CASE("a damage that is met in pieces is told once, without a count, and counted as a whole") {
+  Made made;
+  for (std::uint64_t end = 100; end <= 2000; end += 100) made.append(end);
+  const std::string noise(1000 * sizeof(hb_reading), '\x5a');
+  write_at(made.path(0), kHeaderBlock + 300 * sizeof(hb_reading), noise.data(), noise.size());
+  std::uint64_t lost = 0;
+  const auto lines = stderr_of(LogFormat::text, [&](Logger& logger) {
+    Opened opened(made.folder.path(), logger);
+    const std::size_t second = opened.journal.add_sink({"two", {}, 0, false});
+    for (const std::size_t sink : {opened.sink, second}) {
+      JournalBatch batch;
+      while (opened.journal.wait(sink, 1, Journal::Clock::now()) > 0) {
+        opened.journal.read(sink, 70, batch);
+        SinkTerms terms;
+        terms.delivered = batch.readings.size();
+        terms.dropped = batch.damaged;
+        opened.journal.commit(sink, terms);
+      }
+    }
+    const auto view = opened.journal.snapshot();
+    lost = view.sinks[0].dropped;
+    CHECK(view.damaged_readings == lost);
+    CHECK(view.damaged_frames == 1);
+  });
+  CHECK(lost > 500);
+  REQUIRE(lines.size() == 1);
+  CHECK_THAT(lines[0], contains_text("readings from position ") && contains_text("hbagent journal verify"));
+}
+
+TEST_CASE("a damage that costs no reading is counted, and no line speaks of lost ones") {
+  Made made;
+  made.append(10);
+  made.log.add_source("another");  // its name goes in front of the next readings
+  const std::uint64_t at = made.log.segments()[0].bytes;
+  made.append(20);
+  write_at(made.path(0), at + sizeof(FrameHeader), "x", 1);
+  CHECK(stderr_of(LogFormat::text, [&](Logger& logger) {
+          Opened opened(made.folder.path(), logger);
+          CHECK(drain(opened.journal, opened.sink) == numbers(0, 20));
+          CHECK(opened.journal.snapshot().damaged_frames == 1);
+        }).empty());
+}
