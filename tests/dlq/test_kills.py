@@ -89,10 +89,11 @@ def test_a_sink_passes_nothing_that_it_refused_before_the_letter_is_durable(agen
     victim.kill()
     fault.unlink()
     victim.start()
-    victim.wait_while_running(lambda: victim.status()["sinks"][0]["pending"] == 0, 60, "to be done")
+    victim.wait_while_running(lambda: victim.status()["sinks"][0]["rejected"], 60, "to refuse it again")
+    # The source may give its lines once more, as it was killed before its position was kept.
+    wait_until(lambda: pipeline.row_count(database) == 19, 30, "the others to be stored")
     (sink,) = victim.status()["sinks"]
-    assert sink["delivered"] == 19 and sink["rejected"] == {"check_violation": 1}
-    assert pipeline.row_count(database) == 19
+    assert set(sink["rejected"]) == {"check_violation"}
     assert {letter["reason"] for letter in dlq(victim).letters()} == {"check_violation"}
     assert victim.terminate() == 0
 
