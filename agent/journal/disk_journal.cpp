@@ -116,7 +116,8 @@ bool DiskJournal::make_room(std::unique_lock<std::mutex>& lock, const Source& so
       lock.unlock();
       const bool dropped = drop_oldest();
       lock.lock();
-      if (!dropped) has_room_.wait_for(lock, kRetryWrite, [&] { return source.stopped; });
+      // Nothing to drop may mean that the sync thread was faster, and there is room.
+      if (!dropped) has_room_.wait_for(lock, kRetryWrite, [&] { return source.stopped || has_room(readings); });
     }
   }
   return wait_for_room(lock, source, [&] { return has_room(readings); });
@@ -224,13 +225,17 @@ void DiskJournal::read(std::size_t index, std::size_t limit, JournalBatch& batch
     // A read that failed left them in hand.
     span = reading.cursor.held().size() > 0 ? reading.cursor.held() : reading.cursor.take(limit, appended_for(reading));
   }
+  std::uint64_t dropped = 0;
   files->reader->read(span, {[&](std::uint32_t source, std::span<const hb_reading> readings) {
                                pick(*spec, source_wanted(files->wanted, source), source, readings, batch);
                              },
                              [&](const SegmentReader::Damage& damage) {
                                batch.damaged += damage.readings;
                                note_damage(damage);
-                             }});
+                             },
+                             [&](std::uint64_t readings) { dropped += readings; }});
+  batch.damaged += dropped;
+  tell_dropped(spec->name, dropped);
 }
 
 // A damage is met piece by piece, by each sink: how much of it is lost shows when all of it was met.

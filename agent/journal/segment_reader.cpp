@@ -39,9 +39,8 @@ void SegmentReader::read(PositionSpan span, const Sinks& out) {
       span.begin = read_segment(*segment, {span.begin, std::min(span.end, segment->end)}, out);
       continue;
     }
-    // Dropped meanwhile, or its file is gone.
     const std::uint64_t next = std::min(span.end, log_.first());
-    out.damage({0, 0, span.begin, next - span.begin, log_.folder()});
+    out.dropped(next - span.begin);
     span.begin = next;
   }
 }

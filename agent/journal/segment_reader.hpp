@@ -26,11 +26,13 @@ class SegmentReader {
     // Readings of one source, in order.
     std::function<void(std::uint32_t source, std::span<const hb_reading>)> readings;
     std::function<void(const Damage&)> damage;
+    // How many readings were in segments that were dropped meanwhile.
+    std::function<void(std::uint64_t)> dropped;
   };
 
   SegmentReader(FileIo& io, const SegmentLog& log) : io_(io), log_(log) {}
 
-  // Every position of the span is either among the readings or lost in a damage. Throws std::system_error.
+  // Every position of the span is either among the readings, or lost in a damage, or dropped. Throws std::system_error.
   void read(PositionSpan span, const Sinks& out);
 
  private:

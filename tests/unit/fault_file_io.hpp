@@ -60,7 +60,7 @@ class FileFaults {
   std::map<std::filesystem::path, int> syncs_;
 };
 
-class FaultyFileIo final : public FileIo {
+class FaultyFileIo : public FileIo {
  public:
   explicit FaultyFileIo(std::shared_ptr<FileFaults> faults) : faults_(std::move(faults)) {}
 

@@ -11,6 +11,7 @@
 #include "journal/disk_journal.hpp"
 #include "journal/segment_folder.hpp"
 #include "quiet_log.hpp"
+#include "stderr_of.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -71,8 +72,9 @@ std::vector<std::int64_t> from_to(std::int64_t from, std::int64_t to) {
 }
 
 struct Opened {
-  explicit Opened(const DiskJournal::Settings& settings, std::unique_ptr<FileIo> io = make_posix_file_io())
-      : journal(std::move(io), settings, quiet()),
+  explicit Opened(const DiskJournal::Settings& settings, std::unique_ptr<FileIo> io = make_posix_file_io(),
+                  Logger& logger = quiet())
+      : journal(std::move(io), settings, logger),
         source(journal.add_source("s")),
         sink(journal.add_sink({"one", {}, 0, false})) {}
   DiskJournal journal;
@@ -83,6 +85,32 @@ struct Opened {
 struct Snapshot {
   explicit Snapshot(const fs::path& folder) { fs::copy(folder, copy.path(), fs::copy_options::recursive); }
   TemporaryFolder copy;
+};
+
+// The sync thread's next renaming of a segment waits until the thread that called hold() has stored a cursor.
+class HeldRename final : public FaultyFileIo {
+ public:
+  HeldRename() : FaultyFileIo(std::make_shared<FileFaults>()) {}
+  void hold() {
+    appender_ = std::this_thread::get_id();
+    holding_ = true;
+  }
+  void wait_held() const {
+    while (!held_) std::this_thread::yield();
+  }
+  void rename(const fs::path& from, const fs::path& to) override {
+    held_ = holding_.load();
+    while (holding_) std::this_thread::yield();
+    FaultyFileIo::rename(from, to);
+  }
+  void sync(int fd, const fs::path& file) override {
+    FaultyFileIo::sync(fd, file);
+    if (held_ && std::this_thread::get_id() == appender_) holding_ = false;
+  }
+
+ private:
+  std::atomic<bool> holding_{false}, held_{false};
+  std::thread::id appender_;
 };
 
 void wait_synced(const Journal& journal) {
@@ -224,6 +252,54 @@ TEST_CASE("a drop and a commit that let go of the same segment do not get in eac
   reader.join();
   CHECK(faults->own_failures() == 0);
   CHECK(made.journal.snapshot().sinks[made.sink].balanced());
+}
+
+TEST_CASE("what is dropped while a sink has it in hand is told as a drop, and is no damage") {
+  TemporaryFolder folder;
+  auto settings = in(folder.path(), 2 * kSegment);
+  settings.drop_oldest = true;
+  const auto faults = std::make_shared<FileFaults>();
+  std::uint64_t next = 0;
+  const auto lines = stderr_of(LogFormat::text, [&](Logger& logger) {
+    Opened made(settings, faulty_file_io(faults), logger);
+    append(made.journal, made.source, numbered(next, 1000), 1);
+    JournalBatch batch;
+    faults->fail("read", EIO);
+    CHECK_THROWS_AS(made.journal.read(made.sink, 700, batch), std::system_error);  // they stay in hand
+    faults->clear();
+    for (std::uint64_t token = 2; token <= 60; ++token) append(made.journal, made.source, numbered(next, 1000), token);
+    made.journal.read(made.sink, 700, batch);
+    CHECK(batch.readings.empty());
+    commit(made.journal, made.sink, batch);
+    const auto view = made.journal.snapshot();
+    CHECK(view.damaged_frames == 0);
+    CHECK(view.damaged_readings == 0);
+    CHECK(view.sinks[0].balanced());
+  });
+  std::string all;
+  for (const std::string& line : lines) all += line + "\n";
+  CHECK(all.find("damaged:") == std::string::npos);
+  CHECK_THAT(all, contains_text("full: dropped 700 readings that sink one had still to deliver"));
+}
+
+TEST_CASE("where the sync thread has made room first, an appender that drops the oldest does not wait") {
+  TemporaryFolder folder;
+  auto settings = in(folder.path(), 2 * kSegment);
+  settings.drop_oldest = true;
+  auto io = std::make_unique<HeldRename>();
+  HeldRename& held = *io;
+  Opened made(settings, std::move(io));
+  std::uint64_t next = 0, token = 0;
+  while (made.journal.snapshot().used_bytes < 2 * kSegment) {
+    append(made.journal, made.source, numbered(next, 1000), ++token);
+  }
+  append(made.journal, made.source, numbered(next, 12'000), ++token);  // no room for as many again
+  held.hold();
+  drain(made.journal, made.sink);  // lets go of the oldest segment, on the sync thread
+  held.wait_held();
+  const auto begin = Journal::Clock::now();
+  append(made.journal, made.source, numbered(next, 12'000), ++token);
+  CHECK(Journal::Clock::now() - begin < std::chrono::milliseconds(900));
 }
 
 TEST_CASE("what is dropped while the configuration lacks a sink is on its account when it is back") {
