@@ -186,6 +186,7 @@ int journal_repair(const RunOptions& options) {
     JournalFolder folder(*io, path);
     const auto& segments = folder.files().segments;
     if (segments.empty()) {
+      check_complete(folder.io(), folder.files(), path);  // where they are gone, there is nothing to mend it with
       fmt::print("nothing to mend: there are no segments\n");
       return kExitDone;
     }

@@ -55,7 +55,7 @@ std::optional<std::uint64_t> JournalFolder::superseded_at(std::size_t index) con
 JournalFolder::Verification JournalFolder::verify() {
   Verification all;
   try {
-    check_complete(found_, folder_);
+    check_complete(io_, found_, folder_);
   } catch (const JournalError& error) {
     all.incomplete = error.what();
   }

@@ -4,9 +4,26 @@
 
 #include <algorithm>
 
+#include "journal/cursor_file.hpp"
 #include "journal/segment_log.hpp"
 
 namespace hbagent {
+
+namespace {
+
+// A journal makes its first segment durable before its first cursor.
+void check_new(FileIo& io, const std::filesystem::path& folder) {
+  for (const std::string& sink : CursorFile::sinks_in(folder)) {
+    if (!CursorFile::peek(io, folder, sink)) continue;
+    throw JournalError(
+        fmt::format("the journal in {} lacks all of its segments, and {} tells that there were some: put the *.segment "
+                    "files back into that folder, or, if they are gone for good with what they held, remove its "
+                    "*.cursor files to begin anew",
+                    folder.string(), CursorFile::path_of(folder, sink).string()));
+  }
+}
+
+}  // namespace
 
 SegmentFolder list_segments(const std::filesystem::path& folder) {
   SegmentFolder found;
@@ -40,7 +57,8 @@ SegmentFolder list_segments(const std::filesystem::path& folder) {
   return found;
 }
 
-void check_complete(const SegmentFolder& found, const std::filesystem::path& folder) {
+void check_complete(FileIo& io, const SegmentFolder& found, const std::filesystem::path& folder) {
+  if (found.segments.empty()) check_new(io, folder);
   for (std::size_t i = 1; i < found.segments.size(); ++i) {
     const SegmentName& before = found.segments[i - 1].name;
     const SegmentName& here = found.segments[i].name;

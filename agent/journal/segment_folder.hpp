@@ -22,8 +22,9 @@ struct SegmentFolder {
 // Throws std::system_error. Other files are none of the journal's business.
 SegmentFolder list_segments(const std::filesystem::path& folder);
 
-// Throws JournalError, which says what to do, when segments are missing between others.
-void check_complete(const SegmentFolder& found, const std::filesystem::path& folder);
+// Throws JournalError, which says what to do, when segments are missing between others, or all of them while a cursor
+// tells that there were some.
+void check_complete(FileIo& io, const SegmentFolder& found, const std::filesystem::path& folder);
 
 // The journal's id, from a header that is sound; 0 where none is, or none says it. Throws JournalError when the oldest
 // and the newest segment are not of the same journal, or of another version of the format.

@@ -18,7 +18,7 @@ SegmentLog::SegmentLog(FileIo& io, Settings settings) : io_(io), settings_(std::
 void SegmentLog::recover() {
   const SegmentFolder found = list_segments(settings_.folder);
   if (!found.segments.empty()) journal_id_ = check_headers(io_, found);
-  check_complete(found, settings_.folder);
+  check_complete(io_, found, settings_.folder);
   for (const auto& leftover : found.leftovers) io_.remove(leftover);
   bool changed = !found.leftovers.empty();
   for (const auto& segment : found.segments) {
@@ -36,6 +36,7 @@ void SegmentLog::recover() {
     std::random_device random;
     journal_id_ = (std::uint64_t{random()} << 32) | random() | 1;
     start_segment(0);
+    io_.sync_folder(settings_.folder);  // a cursor without any segment tells that they were lost
     return;
   }
   for (const auto& segment : found.segments) {

@@ -141,6 +141,30 @@ def test_commands_that_write_need_a_stopped_agent(agent, tmp_path):
     assert code == 0 and "(in use by an agent)" in text
 
 
+def test_a_journal_whose_segments_are_all_gone_is_not_begun_anew(left_behind, tmp_path):
+    folder = tmp_path / "data/journal"
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for segment in folder.glob("*.segment"):
+        segment.rename(kept / segment.name)
+    for command in ("repair", "verify"):
+        code, text = journal(left_behind, command)
+        assert code == 1
+        assert f"the journal in {folder} lacks all of its segments" in text and "remove its *.cursor files" in text
+        assert "nothing to mend" not in text
+    left_behind.configure(config(tmp_path, two_files(tmp_path)).replace(f"count = {COUNT}", "count = 1"))
+    for _ in range(2):  # the first try has made none
+        left_behind.start()
+        assert left_behind.wait() == 2
+        assert not list(folder.glob("*.segment"))
+    assert left_behind.log.count("lacks all of its segments") == 2
+    for segment in kept.iterdir():
+        segment.rename(folder / segment.name)
+    left_behind.start()
+    assert left_behind.wait() == 0
+    assert len((tmp_path / "gone.jsonl").read_text().splitlines()) == COUNT + 1
+
+
 def two_files(tmp_path):
     return (to_file(tmp_path / "out.jsonl")
             + f'[[sink]]\nplugin = "file"\nname = "gone"\npath = "{tmp_path}/gone.jsonl"\n')
