@@ -64,10 +64,6 @@ int with_stopped_journal(const RunOptions& options, const Body& body) {
   });
 }
 
-bool in_use(const fs::path& folder) {
-  return !FolderLock(folder).held();
-}
-
 std::string mebibytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
 }
@@ -98,12 +94,12 @@ std::uint64_t print_stray_cursors(JournalFolder& folder, std::uint64_t first, st
 
 int journal_info(const RunOptions& options) {
   return with_journal(options, [](const Config& config, const fs::path& path) {
-    const auto io = make_posix_file_io();
+    const auto io = make_read_only_file_io();
     JournalFolder folder(*io, path);
     const auto& segments = folder.files().segments;
     std::uint64_t bytes = 0;
     for (const auto& segment : segments) bytes += segment.bytes;
-    fmt::print("journal    {}{}\n", path.string(), in_use(path) ? " (in use by an agent)" : "");
+    fmt::print("journal    {}{}\n", path.string(), FolderLock::is_held(path) ? " (in use by an agent)" : "");
     fmt::print("on disk    {} segments, {} of at most {}; {} spare\n", segments.size(), mebibytes(bytes),
                mebibytes(config.journal.bound()), folder.files().spares.size());
     if (segments.empty()) return kExitDone;
@@ -132,10 +128,10 @@ int journal_info(const RunOptions& options) {
 
 int journal_verify(const RunOptions& options) {
   return with_journal(options, [](const Config&, const fs::path& path) {
-    const auto io = make_posix_file_io();
+    const auto io = make_read_only_file_io();
     JournalFolder folder(*io, path);
     const auto& segments = folder.files().segments;
-    const bool busy = in_use(path);
+    const bool busy = FolderLock::is_held(path);
     const JournalFolder::Verification found = folder.verify();
     if (!found.incomplete.empty()) fmt::print("{}\n", found.incomplete);
     for (const auto& [file, damage] : found.places) {

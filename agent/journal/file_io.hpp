@@ -58,6 +58,8 @@ class FileIo {
 
 // The operating system itself.
 std::unique_ptr<FileIo> make_posix_file_io();
+// The same for one who only looks: opens for reading, also where nothing can be written, and changes nothing.
+std::unique_ptr<FileIo> make_read_only_file_io();
 
 // What the journal of a running agent uses. Defined in a file of its own, which a test program may replace.
 std::unique_ptr<FileIo> make_file_io();

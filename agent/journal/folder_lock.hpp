@@ -14,6 +14,9 @@ class FolderLock {
   explicit FolderLock(const std::filesystem::path& folder);
   // False: another process holds it.
   bool held() const { return held_; }
+  // Whether a process holds it now. Only looks: needs no right to write, makes no file, and is in nobody's way. Throws
+  // std::system_error.
+  static bool is_held(const std::filesystem::path& folder);
 
  private:
   UniqueFd fd_;

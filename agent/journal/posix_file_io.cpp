@@ -15,7 +15,7 @@ namespace {
   throw std::system_error(error, std::generic_category(), what);
 }
 
-class PosixFileIo final : public FileIo {
+class PosixFileIo : public FileIo {
  public:
   UniqueFd open(const std::filesystem::path& file, bool create) override {
     const int fd = ::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
@@ -103,6 +103,23 @@ class PosixFileIo final : public FileIo {
   }
 };
 
+class ReadOnlyFileIo final : public PosixFileIo {
+ public:
+  UniqueFd open(const std::filesystem::path& file, bool create) override {
+    if (create) refuse(file);
+    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) throw_errno(errno, "cannot open " + file.string());
+    return UniqueFd(fd);
+  }
+  void rename(const std::filesystem::path& from, const std::filesystem::path&) override { refuse(from); }
+  void remove(const std::filesystem::path& file) override { refuse(file); }
+
+ private:
+  [[noreturn]] static void refuse(const std::filesystem::path& file) {
+    throw_errno(EROFS, "opened for reading only: " + file.string());
+  }
+};
+
 }  // namespace
 
 UniqueFd::~UniqueFd() {
@@ -111,6 +128,10 @@ UniqueFd::~UniqueFd() {
 
 std::unique_ptr<FileIo> make_posix_file_io() {
   return std::make_unique<PosixFileIo>();
+}
+
+std::unique_ptr<FileIo> make_read_only_file_io() {
+  return std::make_unique<ReadOnlyFileIo>();
 }
 
 }  // namespace hbagent

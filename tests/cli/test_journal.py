@@ -165,6 +165,19 @@ def test_a_journal_whose_segments_are_all_gone_is_not_begun_anew(left_behind, tm
     assert len((tmp_path / "gone.jsonl").read_text().splitlines()) == COUNT + 1
 
 
+def test_looking_changes_nothing_and_needs_no_right_to_write(left_behind, tmp_path):
+    folder = tmp_path / "data/journal"
+    (folder / "lock").unlink()
+    before = sorted((each.name, each.stat().st_mtime_ns) for each in folder.iterdir())
+    mount = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
+    for command in ("info", "verify"):
+        result = subprocess.run(["unshare", "--mount", "--map-root-user", "sh", "-c", mount, "sh", folder, binary(),
+                                 "journal", command, "-c", left_behind.config_path], capture_output=True, text=True,
+                                timeout=60)
+        assert result.returncode == 0, result.stderr
+    assert sorted((each.name, each.stat().st_mtime_ns) for each in folder.iterdir()) == before
+
+
 def two_files(tmp_path):
     return (to_file(tmp_path / "out.jsonl")
             + f'[[sink]]\nplugin = "file"\nname = "gone"\npath = "{tmp_path}/gone.jsonl"\n')

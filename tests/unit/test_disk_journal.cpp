@@ -411,6 +411,27 @@ TEST_CASE("what a killed run left unsynced is durable before the next one acks a
   for (const auto& segment : segments) CHECK(faults->synced_after_failure(segment.path) > 0);
 }
 
+TEST_CASE("looking whether a journal is in use is in nobody's way") {
+  TemporaryFolder folder;
+  CHECK_FALSE(FolderLock::is_held(folder.path()));
+  CHECK(fs::is_empty(folder.path()));
+  {
+    const Opened made(in(folder.path()));
+    CHECK(FolderLock::is_held(folder.path()));
+    CHECK_THROWS_AS(DiskJournal(make_posix_file_io(), in(folder.path()), quiet()), JournalError);
+    CHECK(FolderLock::is_held(folder.path()));  // what was refused has not let go of it
+  }
+  std::atomic<bool> done{false};
+  std::thread looker([&] {
+    while (!done) (void)FolderLock::is_held(folder.path());
+  });
+  int refused = 0;
+  for (int i = 0; i < 2000; ++i) refused += FolderLock(folder.path()).held() ? 0 : 1;
+  done = true;
+  looker.join();
+  CHECK(refused == 0);
+}
+
 TEST_CASE("a second process may not use the journal") {
   TemporaryFolder folder;
   const Opened made(in(folder.path()));
