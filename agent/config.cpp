@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
-#include <sstream>
 
 #include "http.hpp"
 #include "journal/disk_journal.hpp"
@@ -16,7 +15,7 @@
 namespace hbagent {
 namespace {
 
-constexpr std::uintmax_t kMaxFileSize = 1 << 20;
+constexpr std::size_t kMaxFileSize = 1 << 20;
 constexpr std::size_t kMaxAgentId = 128;
 
 template <class Owner, class Target>
@@ -37,7 +36,6 @@ Place place_of_key(const toml::key& key) {
 
 std::optional<toml::table> parse_file(const std::filesystem::path& file, Problems& problems) {
   std::ifstream in(file, std::ios::binary);
-  std::ostringstream content;
   if (!in) {
     problems.add({}, fmt::format("cannot be read: {}", std::strerror(errno)));
     return std::nullopt;
@@ -47,13 +45,19 @@ std::optional<toml::table> parse_file(const std::filesystem::path& file, Problem
     problems.add({}, "is a folder; give the path of a TOML file");
     return std::nullopt;
   }
-  content << in.rdbuf();
-  if (content.str().size() > kMaxFileSize) {
+  std::string content(kMaxFileSize + 1, '\0');  // a device may have no end
+  in.read(content.data(), static_cast<std::streamsize>(content.size()));
+  if (in.bad()) {
+    problems.add({}, fmt::format("cannot be read: {}", std::strerror(errno)));
+    return std::nullopt;
+  }
+  content.resize(static_cast<std::size_t>(in.gcount()));
+  if (content.size() > kMaxFileSize) {
     problems.add({}, fmt::format("is longer than {} bytes, which no configuration is", kMaxFileSize));
     return std::nullopt;
   }
   try {
-    return toml::parse(content.str(), file.string());
+    return toml::parse(content, file.string());
   } catch (const toml::parse_error& failure) {
     const auto& at = failure.source().begin;
     problems.add({static_cast<unsigned>(at.line), static_cast<unsigned>(at.column)},
@@ -239,14 +243,15 @@ class ConfigReader {
         if (flag == name) sink.where = static_cast<std::uint16_t>(sink.where | bit);
       }
     }
-    const auto& sources = names_[HB_SOURCE];
+    std::vector<std::string> sources = names_[HB_SOURCE];
+    std::erase(sources, "");  // one whose name is a mistake of its own
     for (const std::string& source : sink.keys.from) {
       if (std::find(sources.begin(), sources.end(), source) != sources.end()) continue;
       const std::string meant = nearest(source, sources);
-      problems_.add(
-          sink.place,
-          fmt::format("sink \"{}\": \"from\" names \"{}\", which is no source;{} sources: {}", sink.name(), source,
-                      meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant), joined(sources)));
+      problems_.add(sink.place,
+                    fmt::format("sink \"{}\": \"from\" names \"{}\", which is no source;{} {}{}", sink.name(), source,
+                                meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant),
+                                sources.empty() ? "there is none with a name" : "sources: ", joined(sources)));
     }
   }
 

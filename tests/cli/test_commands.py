@@ -58,6 +58,7 @@ def test_help_goes_to_standard_output(command):
     (["-c", "/no/such/agent.toml"], "/no/such/agent.toml: cannot be read: No such file or directory"),
     (["check", "-c", "/no/such/agent.toml"], "/no/such/agent.toml: cannot be read: No such file or directory"),
     (["-c", "/"], "/: is a folder"),
+    (["check", "-c", "/dev/zero"], "/dev/zero: is longer than 1048576 bytes, which no configuration is"),
     (["plugins", "generater"], 'there is no plugin "generater"; did you mean "generator"?'),
     (["plugins", "sink:generator"], 'has no sink "generator"; it offers: source "generator"'),
     (["init", "generater"], 'did you mean "generator"?'),
@@ -174,3 +175,22 @@ def test_init_prints_what_runs(config, tmp_path):
     assert ran.returncode == 0, ran.stderr
     messages = [json.loads(line)["message"] for line in ran.stderr.splitlines()]
     assert any("delivered 1,000" in message for message in messages)
+
+
+def test_check_reads_a_pipe(config):
+    text = config(SOUND).read_text()
+    checked = subprocess.run([binary(), "check", "-c", "/dev/stdin"], input=text, text=True, capture_output=True,
+                             timeout=60)
+    assert checked.returncode == 0, checked.stderr
+    assert "good: 1 source(s)" in checked.stdout
+
+
+@pytest.mark.parametrize(("name", "choice"), [('""', "there is none with a name"), ('"b"', "sources: b")],
+                         ids=["none", "one"])
+def test_only_sources_with_a_name_are_offered(config, name, choice):
+    path = config(f'[[source]]\nplugin = "generator"\nname = ""\n[[source]]\nplugin = "generator"\nname = {name}\n'
+                  '[[sink]]\nplugin = "null"\nfrom = ["zzz"]\n')
+    checked = hbagent("check", "-c", path)
+    assert checked.returncode == 2
+    offered = [line for line in checked.stderr.splitlines() if '"from" names "zzz"' in line]
+    assert len(offered) == 1 and offered[0].endswith(f'which is no source; {choice}'), checked.stderr
