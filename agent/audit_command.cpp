@@ -23,15 +23,15 @@ std::string state_of(const AuditedRun& run) {
 
 void print_text(const AuditedRun& run, const std::vector<std::string>& wrong) {
   const RunFigures& figures = run.figures;
-  fmt::print("{}\n", state_of(run));
-  for (const auto& source : figures.sources) fmt::print("{}\n", account_line(source));
-  for (const auto& sink : figures.sinks) fmt::print("{}\n", account_line(sink));
+  print_output("{}\n", state_of(run));
+  for (const auto& source : figures.sources) print_output("{}\n", account_line(source));
+  for (const auto& sink : figures.sinks) print_output("{}\n", account_line(sink));
   if (figures.letters_written > 0 || figures.letters_replayed > 0) {
-    fmt::print("dead letters: written {}, evicted {}, replayed {}\n", grouped(figures.letters_written),
-               grouped(figures.letters_evicted), grouped(figures.letters_replayed));
+    print_output("dead letters: written {}, evicted {}, replayed {}\n", grouped(figures.letters_written),
+                 grouped(figures.letters_evicted), grouped(figures.letters_replayed));
   }
-  for (const std::string& line : wrong) fmt::print("wrong: {}\n", line);
-  fmt::print("{}\n", wrong.empty() ? "balanced" : "not balanced");
+  for (const std::string& line : wrong) print_output("wrong: {}\n", line);
+  print_output("{}\n", wrong.empty() ? "balanced" : "not balanced");
 }
 
 nlohmann::ordered_json to_json(const RunFigures::Source& source) {
@@ -72,7 +72,7 @@ void print_json(const AuditedRun& run, const std::vector<std::string>& wrong) {
                           {"replayed", figures.letters_replayed}};
   json["wrong"] = wrong;
   json["balanced"] = wrong.empty();
-  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  print_output("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace

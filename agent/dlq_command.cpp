@@ -50,22 +50,22 @@ std::uint64_t bytes_on_disk(const fs::path& file) {
 // ---- replay ------------------------------------------------------------------------------------------------------
 
 void print_left(const ReplayResult& result) {
-  for (const auto& [who, count] : result.refused_by) fmt::print("  refused again: {} {}\n", grouped(count), who);
+  for (const auto& [who, count] : result.refused_by) print_output("  refused again: {} {}\n", grouped(count), who);
   for (const auto& [why, left] : result.left_why) {
     const std::string which = left.count == 1
                                   ? fmt::format("letter {}", left.first_id)
                                   : fmt::format("{} letters from {} on", grouped(left.count), left.first_id);
-    fmt::print("  not replayed: {}: {}\n", which, one_line(why));
+    print_output("  not replayed: {}: {}\n", which, one_line(why));
   }
-  for (const std::uint64_t id : result.unknown_ids) fmt::print("  there is no letter {} that is asked for\n", id);
+  for (const std::uint64_t id : result.unknown_ids) print_output("  there is no letter {} that is asked for\n", id);
 }
 
 int print_result(const ReplayResult& result) {
-  fmt::print("{} of {} letters replayed, {} refused again, {} not replayed\n", grouped(result.replayed),
-             grouped(result.selected), grouped(result.refused), grouped(result.left));
+  print_output("{} of {} letters replayed, {} refused again, {} not replayed\n", grouped(result.replayed),
+               grouped(result.selected), grouped(result.refused), grouped(result.left));
   print_left(result);
-  if (result.undelivered) fmt::print("  some sinks have not taken all of it yet: it waits for them in the journal\n");
-  if (!result.error.empty()) fmt::print("  it ended early: {}\n", one_line(result.error));
+  if (result.undelivered) print_output("  some sinks have not taken all of it yet: it waits for them in the journal\n");
+  if (!result.error.empty()) print_output("  it ended early: {}\n", one_line(result.error));
   const bool all = result.refused == 0 && result.left == 0 && result.unknown_ids.empty() && result.error.empty();
   return all ? kExitDone : kExitFailed;
 }
@@ -107,8 +107,10 @@ int replay_here(const RunOptions& options, const LetterSelection& selection) {
   replay.run();
   const bool ended = pipeline.stop(Pipeline::within(config->agent.shutdown_timeout));
   const int code = print_result(replay.result());
-  std::fflush(nullptr);
-  if (!ended) std::_Exit(kExitFailed);  // a thread is stuck inside a plugin: there is no clean way out
+  if (!ended) {
+    std::fflush(nullptr);
+    std::_Exit(kExitFailed);  // a thread is stuck inside a plugin: there is no clean way out
+  }
   return code;
 }
 
@@ -122,20 +124,20 @@ int list_letters(const RunOptions& options, const LetterSelection& selection, bo
     for (StoredLetter letter; reader.next(letter);) {
       if (!selection.wants(letter)) continue;
       if (json) {
-        fmt::print("{}\n", reader.line());
+        print_output("{}\n", reader.line());
       } else {
         table.add(letter);
       }
     }
     if (reader.damaged() > 0) {
-      fmt::print(stderr, "hbagent: {} lines of {} are no letters\n", grouped(reader.damaged()), file.string());
+      print_error("hbagent: {} lines of {} are no letters\n", grouped(reader.damaged()), file.string());
     }
     if (json) return kExitDone;
     if (table.size() == 0) {
-      fmt::print("{}\n", table.summary());
+      print_output("{}\n", table.summary());
     } else {
-      fmt::print("{}\n{}; {} of at most {}\n", table.text(terminal_width()), table.summary(),
-                 size_text(bytes_on_disk(file)), size_text(agent.dead_letter_max_size.value));
+      print_output("{}\n{}; {} of at most {}\n", table.text(terminal_width()), table.summary(),
+                   size_text(bytes_on_disk(file)), size_text(agent.dead_letter_max_size.value));
     }
     return kExitDone;
   });
@@ -146,7 +148,7 @@ int show_letter(const RunOptions& options, std::uint64_t id) {
     DeadLetterReader reader(letters_file(agent));
     for (StoredLetter letter; reader.next(letter);) {
       if (letter.id != id) continue;
-      fmt::print("{}", letter_text(letter));
+      print_output("{}", letter_text(letter));
       return kExitDone;
     }
     throw std::runtime_error(fmt::format("there is no dead letter {}; see hbagent dlq list", id));
@@ -159,7 +161,7 @@ int replay_letters(const RunOptions& options, const LetterSelection& selection) 
     bool any = !selection.ids.empty();
     for (StoredLetter letter; !any && reader.next(letter);) any = selection.wants(letter);
     if (!any) {
-      fmt::print("no dead letters to replay\n");
+      print_output("no dead letters to replay\n");
       return kExitDone;
     }
     const auto code = replay_there(agent, selection);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "commands.hpp"
+#include "command_support.hpp"
 #include "library.hpp"
 #include "plugin_docs.hpp"
 #include "text.hpp"
@@ -20,7 +20,7 @@ std::vector<const Plugin*> all_plugins(PluginCatalog& catalog, int& broken) {
     try {
       for (const auto& plugin : catalog.load(library)) plugins.push_back(plugin.get());
     } catch (const std::runtime_error& error) {
-      fmt::print(stderr, "{}\n", error.what());
+      print_error("{}\n", error.what());
       ++broken;
     }
   }
@@ -70,19 +70,19 @@ int show_plugins(const std::vector<std::string>& plugin_dirs, const std::string&
     const std::uint32_t kind = split_kind(plain);
     const auto plugins = named(catalog, plain, kind, error);
     if (plugins.empty()) {
-      fmt::print(stderr, "{}\n", error);
+      print_error("{}\n", error);
       return kExitUsage;
     }
     for (std::size_t i = 0; i < plugins.size(); ++i) {
-      fmt::print("{}{}", i == 0 ? "" : "\n", markdown ? plugin_markdown(*plugins[i]) : plugin_help(*plugins[i]));
+      print_output("{}{}", i == 0 ? "" : "\n", markdown ? plugin_markdown(*plugins[i]) : plugin_help(*plugins[i]));
     }
     return kExitDone;
   }
   int broken = 0;
   for (const Plugin* plugin : all_plugins(catalog, broken)) {
-    fmt::print("{:<10} {:<14} {}\n", kind_word(plugin->kind), plugin->name, plugin->summary);
+    print_output("{:<10} {:<14} {}\n", kind_word(plugin->kind), plugin->name, plugin->summary);
   }
-  fmt::print("\nhbagent plugins NAME documents one. Searched: {}\n", searched(catalog));
+  print_output("\nhbagent plugins NAME documents one. Searched: {}\n", searched(catalog));
   return broken == 0 ? kExitDone : kExitFailed;
 }
 
@@ -94,16 +94,16 @@ int init_config(const std::vector<std::string>& plugin_dirs, const std::vector<s
     std::string error;
     auto found = named(catalog, name, kind, error);
     if (found.empty()) {
-      fmt::print(stderr, "{}\n", error);
+      print_error("{}\n", error);
       return kExitUsage;
     }
     if (found.size() > 1) {
-      fmt::print(stderr, "\"{0}\" is a source and a sink: name it source:{0} or sink:{0}\n", name);
+      print_error("\"{0}\" is a source and a sink: name it source:{0} or sink:{0}\n", name);
       return kExitUsage;
     }
     body += "\n" + plugin_sample(*found.front());
   }
-  fmt::print(
+  print_output(
       "# Configuration of hbagent. Check it with: hbagent check -c FILE\n\n"
       "[agent]\n"
       "## Name of this agent in logs and metrics; the host name where absent.\n"
@@ -120,7 +120,7 @@ int init_config(const std::vector<std::string>& plugin_dirs, const std::vector<s
 
 int show_version(const std::vector<std::string>& plugin_dirs) {
   const PluginCatalog catalog(plugin_folders(plugin_dirs));
-  fmt::print("hbagent {}\nplugin ABI {}\nplugin folders: {}\n", kVersion, kAbiVersion, searched(catalog));
+  print_output("hbagent {}\nplugin ABI {}\nplugin folders: {}\n", kVersion, kAbiVersion, searched(catalog));
   return kExitDone;
 }
 

@@ -21,13 +21,13 @@ namespace fs = std::filesystem;
 void print_no_folder(const Config& config, const fs::path& folder) {
   const auto gone = journal_gone(config);
   if (!gone) {
-    fmt::print(stderr, "{} does not exist: the agent has not run with this configuration yet\n", folder.string());
+    print_error("{} does not exist: the agent has not run with this configuration yet\n", folder.string());
     return;
   }
-  fmt::print(stderr,
-             "the journal in {} is gone: put the folder back before the agent starts again; the last run had {} "
-             "to deliver (figures of {})\n",
-             folder.string(), gone->readings.empty() ? "no readings" : gone->readings, gone->written_at);
+  print_error(
+      "the journal in {} is gone: put the folder back before the agent starts again; the last run had {} "
+      "to deliver (figures of {})\n",
+      folder.string(), gone->readings.empty() ? "no readings" : gone->readings, gone->written_at);
 }
 
 // Runs `body` with the journal's folder, and turns what goes wrong into a message and an exit code.
@@ -41,7 +41,7 @@ int with_journal(const RunOptions& options, const Body& body) {
     return kExitUsage;
   }
   if (config->journal.mode != JournalSection::Mode::disk) {
-    fmt::print(stderr, "{}: [journal] mode is \"memory\": there is no journal on disk\n", options.config.string());
+    print_error("{}: [journal] mode is \"memory\": there is no journal on disk\n", options.config.string());
     return kExitUsage;
   }
   const fs::path folder = config->journal_folder();
@@ -57,7 +57,7 @@ int with_stopped_journal(const RunOptions& options, const Body& body) {
   return with_journal(options, [&](const Config& config, const fs::path& folder) {
     const FolderLock lock(folder);
     if (!lock.held()) {
-      fmt::print(stderr, "the agent uses the journal in {}: stop it first\n", folder.string());
+      print_error("the agent uses the journal in {}: stop it first\n", folder.string());
       return kExitFailed;
     }
     return body(config, folder);
@@ -74,14 +74,14 @@ std::uint64_t print_stray_cursors(JournalFolder& folder, std::uint64_t first, st
   for (const std::string& sink : CursorFile::sinks_in(folder.path())) {
     const auto content = CursorFile::peek(folder.io(), folder.path(), sink);
     if (!content) {
-      fmt::print("sink {}: its cursor cannot be read; it begins with the oldest reading\n", sink);
+      print_output("sink {}: its cursor cannot be read; it begins with the oldest reading\n", sink);
     } else if (content->cursor.done_to() < first) {
       SinkCursor cursor = content->cursor;
-      fmt::print("sink {}: {} readings that it had still to deliver are gone: the journal begins behind them\n", sink,
-                 grouped(cursor.drop_before(first)));
+      print_output("sink {}: {} readings that it had still to deliver are gone: the journal begins behind them\n", sink,
+                   grouped(cursor.drop_before(first)));
     } else if (content->cursor.live() > end) {
-      fmt::print("sink {}: it had come to position {}, and the journal ends at {}: its end was cut off\n", sink,
-                 content->cursor.live(), end);
+      print_output("sink {}: it had come to position {}, and the journal ends at {}: its end was cut off\n", sink,
+                   content->cursor.live(), end);
     } else {
       continue;
     }
@@ -99,15 +99,15 @@ int journal_info(const RunOptions& options) {
     const auto& segments = folder.files().segments;
     std::uint64_t bytes = 0;
     for (const auto& segment : segments) bytes += segment.bytes;
-    fmt::print("journal    {}{}\n", path.string(), FolderLock::is_held(path) ? " (in use by an agent)" : "");
-    fmt::print("on disk    {} segments, {} of at most {}; {} spare\n", segments.size(), mebibytes(bytes),
-               mebibytes(config.journal.bound()), folder.files().spares.size());
+    print_output("journal    {}{}\n", path.string(), FolderLock::is_held(path) ? " (in use by an agent)" : "");
+    print_output("on disk    {} segments, {} of at most {}; {} spare\n", segments.size(), mebibytes(bytes),
+                 mebibytes(config.journal.bound()), folder.files().spares.size());
     if (segments.empty()) return kExitDone;
     const SegmentWalk newest = folder.walk(segments.back(), std::nullopt);
     const SegmentWalk oldest = segments.size() == 1 ? newest : folder.walk(segments.front(), folder.superseded_at(0));
-    fmt::print("readings   positions {} to {}\n", oldest.first, newest.end);
-    if (oldest.oldest_us != 0) fmt::print("oldest     written {}\n", iso_time(oldest.oldest_us));
-    if (newest.newest_us != 0) fmt::print("newest     written {}\n", iso_time(newest.newest_us));
+    print_output("readings   positions {} to {}\n", oldest.first, newest.end);
+    if (oldest.oldest_us != 0) print_output("oldest     written {}\n", iso_time(oldest.oldest_us));
+    if (newest.newest_us != 0) print_output("newest     written {}\n", iso_time(newest.newest_us));
     for (const std::string& sink : CursorFile::sinks_in(path)) {
       const auto content = CursorFile::peek(folder.io(), path, sink);
       const bool configured = std::any_of(config.sinks.begin(), config.sinks.end(),
@@ -116,11 +116,11 @@ int journal_info(const RunOptions& options) {
           configured ? ""
                      : fmt::format(" (not in the configuration; \"hbagent journal forget {}\" lets go of them)", sink);
       if (!content) {
-        fmt::print("sink       {}: its cursor cannot be read; it begins with the oldest reading\n", sink);
+        print_output("sink       {}: its cursor cannot be read; it begins with the oldest reading\n", sink);
         continue;
       }
       const std::uint64_t end = std::max(newest.end, content->cursor.live());  // an agent may go on meanwhile
-      fmt::print("sink       {}: {} readings to deliver{}\n", sink, grouped(content->cursor.pending(end)), note);
+      print_output("sink       {}: {} readings to deliver{}\n", sink, grouped(content->cursor.pending(end)), note);
     }
     return kExitDone;
   });
@@ -133,17 +133,17 @@ int journal_verify(const RunOptions& options) {
     const auto& segments = folder.files().segments;
     const bool busy = FolderLock::is_held(path);
     const JournalFolder::Verification found = folder.verify();
-    if (!found.incomplete.empty()) fmt::print("{}\n", found.incomplete);
+    if (!found.incomplete.empty()) print_output("{}\n", found.incomplete);
     for (const auto& [file, damage] : found.places) {
-      fmt::print("damaged: {} at byte {}: {} readings from position {} on\n", file.string(), damage.offset,
-                 damage.readings, damage.position);
+      print_output("damaged: {} at byte {}: {} readings from position {} on\n", file.string(), damage.offset,
+                   damage.readings, damage.position);
     }
     const std::uint64_t damages = found.places.size() + (found.incomplete.empty() ? 0 : 1);
     // The cursors of an agent at work have moved on meanwhile.
     const std::uint64_t strays = busy || segments.empty() ? 0 : print_stray_cursors(folder, found.first, found.end);
-    fmt::print("{} segments, {} readings sound, {} damaged places, {} readings lost{}\n", segments.size(),
-               grouped(found.readings), damages, grouped(found.lost),
-               busy ? "; an agent is at work, what it does meanwhile may be left out" : "");
+    print_output("{} segments, {} readings sound, {} damaged places, {} readings lost{}\n", segments.size(),
+                 grouped(found.readings), damages, grouped(found.lost),
+                 busy ? "; an agent is at work, what it does meanwhile may be left out" : "");
     return damages + strays == 0 ? kExitDone : kExitFailed;
   });
 }
@@ -153,12 +153,12 @@ int journal_forget(const RunOptions& options, const std::string& sink) {
     const auto known = CursorFile::sinks_in(path);
     if (std::find(known.begin(), known.end(), sink) == known.end()) {
       const std::string meant = nearest(sink, known);
-      fmt::print(stderr, "the journal keeps nothing for a sink \"{}\";{} it knows: {}\n", sink,
-                 meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant), joined(known));
+      print_error("the journal keeps nothing for a sink \"{}\";{} it knows: {}\n", sink,
+                  meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant), joined(known));
       return kExitUsage;
     }
     if (std::any_of(config.sinks.begin(), config.sinks.end(), [&](const auto& each) { return each.name() == sink; })) {
-      fmt::print(stderr, "the configuration still has the sink \"{}\": take it out first\n", sink);
+      print_error("the configuration still has the sink \"{}\": take it out first\n", sink);
       return kExitUsage;
     }
     const auto io = make_posix_file_io();
@@ -171,7 +171,7 @@ int journal_forget(const RunOptions& options, const std::string& sink) {
     }
     folder.io().remove(CursorFile::path_of(path, sink));
     folder.io().sync_folder(path);
-    fmt::print("forgotten: sink \"{}\", with {} readings that it had not delivered\n", sink, grouped(pending));
+    print_output("forgotten: sink \"{}\", with {} readings that it had not delivered\n", sink, grouped(pending));
     return kExitDone;
   });
 }
@@ -183,7 +183,7 @@ int journal_repair(const RunOptions& options) {
     const auto& segments = folder.files().segments;
     if (segments.empty()) {
       check_complete(folder.io(), folder.files(), path);  // where they are gone, there is nothing to mend it with
-      fmt::print("nothing to mend: there are no segments\n");
+      print_output("nothing to mend: there are no segments\n");
       return kExitDone;
     }
     const std::uint64_t id = check_headers(folder.io(), folder.files());
@@ -199,11 +199,11 @@ int journal_repair(const RunOptions& options) {
         const iovec part{&header, sizeof header};
         folder.io().write(fd.get(), {&part, 1}, 0, file);
         folder.io().sync(fd.get(), file);
-        fmt::print("segment {} was missing: the readings that it held count as lost\n", missing);
+        print_output("segment {} was missing: the readings that it held count as lost\n", missing);
       }
     }
     folder.io().sync_folder(path);
-    if (made == 0) fmt::print("nothing to mend: no segment is missing\n");
+    if (made == 0) print_output("nothing to mend: no segment is missing\n");
     return kExitDone;
   });
 }

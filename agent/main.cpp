@@ -9,7 +9,7 @@
 #include <map>
 #include <optional>
 
-#include "commands.hpp"
+#include "command_support.hpp"
 #include "text.hpp"
 
 namespace {
@@ -175,10 +175,11 @@ int run(int argc, char** argv) {
   return hbagent::run_agent(options);
 }
 
-// A file must never get a closed standard stream's number: what is written there would end up in it.
+// A file must never get a closed standard stream's number: what is written there would end up in it. Closed they stay:
+// reading ends at once, and writing fails.
 bool open_standard_streams() {
   for (;;) {
-    const int fd = open("/dev/null", O_RDWR);
+    const int fd = open("/dev/null", O_RDONLY);
     if (fd < 0) return false;
     if (fd > STDERR_FILENO) return close(fd) == 0;
   }
@@ -189,7 +190,9 @@ bool open_standard_streams() {
 int main(int argc, char** argv) {
   if (!open_standard_streams()) return hbagent::kExitFailed;
   try {
-    return run(argc, argv);
+    const int code = run(argc, argv);
+    hbagent::flush_output();
+    return code;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "hbagent: %s\n", error.what());
     return hbagent::kExitFailed;

@@ -290,10 +290,10 @@ int run_agent(const RunOptions& options) {
     control.pause("the agent stops");
     return stop_pipeline(pipeline, outcome, last_run, signals, logger);
   } catch (const DiskFull& error) {
-    fmt::print(stderr, "{}: {}\n", options.config.string(), error.what());
+    print_error("{}: {}\n", options.config.string(), error.what());
     return kExitFailed;
   } catch (const std::runtime_error& error) {
-    fmt::print(stderr, "{}: {}\n", options.config.string(), error.what());
+    print_error("{}: {}\n", options.config.string(), error.what());
     return kExitUsage;
   }
 }
@@ -316,9 +316,9 @@ int check_config(const RunOptions& options, bool connect) {
       if (!connect) return;
       const std::int32_t status = instance.open(error);
       if (status == HB_OK) {
-        fmt::print("{}: connected\n", instance.component());
+        print_output("{}: connected\n", instance.component());
       } else {
-        fmt::print("{}: cannot connect: {}\n", instance.component(), error);
+        print_output("{}: cannot connect: {}\n", instance.component(), error);
         ++failures;
       }
     };
@@ -329,8 +329,9 @@ int check_config(const RunOptions& options, bool connect) {
   print_problems(problems);
   if (!problems.empty()) return kExitUsage;
   if (failures > 0) return kExitFailed;
-  fmt::print("{}: good: {} source(s), {} processor(s), {} sink(s){}\n", options.config.string(), config->sources.size(),
-             config->processors.size(), config->sinks.size(), connect ? ", all connected" : "");
+  print_output("{}: good: {} source(s), {} processor(s), {} sink(s){}\n", options.config.string(),
+               config->sources.size(), config->processors.size(), config->sinks.size(),
+               connect ? ", all connected" : "");
   return kExitDone;
 }
 

@@ -160,8 +160,8 @@ void wait_for_pending(const AgentSection& agent, const AuditedRun& run, Clock::t
   AuditedRun now = run;
   while (now.running && !all_done(now.figures, run.figures)) {
     if (Clock::now() >= deadline) {
-      fmt::print("the agent has {} readings pending still: what is missing may be among them\n",
-                 grouped(now.figures.pending()));
+      print_output("the agent has {} readings pending still: what is missing may be among them\n",
+                   grouped(now.figures.pending()));
       return;
     }
     std::this_thread::sleep_for(kPoll);
@@ -170,27 +170,27 @@ void wait_for_pending(const AgentSection& agent, const AuditedRun& run, Clock::t
 }
 
 void print_more(std::uint64_t all, std::size_t shown, const char* kind) {
-  if (all > shown) fmt::print("and {} more {}; --all names them\n", grouped(all - shown), kind);
+  if (all > shown) print_output("and {} more {}; --all names them\n", grouped(all - shown), kind);
 }
 
 void print_findings(const Findings& found) {
   for (const auto& each : found.missing_spans) {
-    fmt::print("missing {} {}{}: {}\n", one_line(each.customer), iso_time(each.from_us),
-               each.count == 1 ? "" : " to " + iso_time(each.to_us),
-               each.count == 1 ? "1 reading" : grouped(each.count) + " in a row");
+    print_output("missing {} {}{}: {}\n", one_line(each.customer), iso_time(each.from_us),
+                 each.count == 1 ? "" : " to " + iso_time(each.to_us),
+                 each.count == 1 ? "1 reading" : grouped(each.count) + " in a row");
   }
   print_more(found.gaps, found.missing_spans.size(), "gaps");
   for (const auto& each : found.doubled_readings) {
-    fmt::print("doubled {} {}: stored {} times\n", one_line(each.customer), iso_time(each.time_us), each.times);
+    print_output("doubled {} {}: stored {} times\n", one_line(each.customer), iso_time(each.time_us), each.times);
   }
   print_more(found.doubled, found.doubled_readings.size(), "doubled");
   for (const auto& each : found.changed_readings) {
-    fmt::print("changed {} {}: expected {}, found {}\n", one_line(each.customer), iso_time(each.time_us), each.expected,
-               each.found);
+    print_output("changed {} {}: expected {}, found {}\n", one_line(each.customer), iso_time(each.time_us),
+                 each.expected, each.found);
   }
   print_more(found.changed, found.changed_readings.size(), "changed");
   for (const auto& each : found.foreign_readings) {
-    fmt::print("foreign {} {}: {}\n", one_line(each.customer), iso_time(each.time_us), each.heart_rate);
+    print_output("foreign {} {}: {}\n", one_line(each.customer), iso_time(each.time_us), each.heart_rate);
   }
   print_more(found.foreign, found.foreign_readings.size(), "foreign");
 }
@@ -199,19 +199,20 @@ void print_reasons(const char* what, const CountByReason& counts) {
   if (total(counts) == 0) return;
   std::vector<std::string> reasons;
   for (const auto& [reason, count] : counts) reasons.push_back(fmt::format("{} {}", reason, grouped(count)));
-  fmt::print("{}: {} ({})\n", what, grouped(total(counts)), joined(reasons));
+  print_output("{}: {} ({})\n", what, grouped(total(counts)), joined(reasons));
 }
 
 void print_outcome(const std::string& generator, const TimeSpan& span, const Outcome& outcome) {
   const Findings& found = outcome.findings;
-  fmt::print("source {}: readings from {} to before {}\n", generator, iso_time(span.from_us), iso_time(span.until_us));
+  print_output("source {}: readings from {} to before {}\n", generator, iso_time(span.from_us),
+               iso_time(span.until_us));
   print_findings(found);
   print_reasons("not expected, removed by a processor", outcome.removed);
   print_reasons("not expected, refused by a processor", outcome.refused);
   print_reasons("not stored, in the dead letters", outcome.excused);
-  fmt::print("expected {} stored {} missing {} doubled {} changed {} foreign {}\n", grouped(found.expected),
-             grouped(found.stored), grouped(found.missing), grouped(found.doubled), grouped(found.changed),
-             grouped(found.foreign));
+  print_output("expected {} stored {} missing {} doubled {} changed {} foreign {}\n", grouped(found.expected),
+               grouped(found.stored), grouped(found.missing), grouped(found.doubled), grouped(found.changed),
+               grouped(found.foreign));
 }
 
 int audit_generators(const Config& config, const std::vector<const InstanceConfig*>& generators,

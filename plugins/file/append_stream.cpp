@@ -62,6 +62,9 @@ void AppendStream::append(std::string_view lines) {
       torn_ = torn_ || done > 0;
       // Nobody can open it again for us.
       if (errno == EPIPE && path_ == "-") throw Failed("standard output was closed by its reader");
+      if (errno == EBADF && path_ == "-") {
+        throw Failed(std::string("cannot write standard output: ") + std::strerror(errno));
+      }
       fail("cannot write " + (path_ == "-" ? std::string("standard output") : path_));
     }
   }

@@ -1,5 +1,6 @@
 """What the commands print and with which code they end."""
 
+import errno
 import json
 import os
 import re
@@ -194,3 +195,29 @@ def test_only_sources_with_a_name_are_offered(config, name, choice):
     assert checked.returncode == 2
     offered = [line for line in checked.stderr.splitlines() if '"from" names "zzz"' in line]
     assert len(offered) == 1 and offered[0].endswith(f'which is no source; {choice}'), checked.stderr
+
+
+@pytest.fixture
+def letter(config, tmp_path):
+    """A stopped agent's configuration; it has a journal and a dead letter."""
+    path = config(SOUND.replace('"generator"', '"generator"\ncount = 10\nspeed = "max"'))
+    assert hbagent("-c", path).returncode == 0
+    (tmp_path / "data/dead-letters.jsonl").write_text(
+        '{"id":1,"time":"2026-01-01T00:00:00.000000Z","source":"generator","instance":"source/generator",'
+        '"reason":"bad_json","payload":"{"}\n')
+    return path
+
+
+@pytest.mark.parametrize("command", [
+    ["plugins"], ["plugins", "file"], ["plugins", "file", "--markdown"], ["--version"], ["--help"], ["init", "source:kafka"],
+    ["check", "-c"], ["journal", "info", "-c"], ["journal", "verify", "-c"], ["dlq", "list", "-c"],
+    ["dlq", "list", "--json", "-c"], ["dlq", "show", "1", "-c"], ["audit", "-c"], ["audit", "--json", "-c"],
+], ids=" ".join)
+@pytest.mark.parametrize("why", [errno.ENOSPC, errno.EBADF], ids=["full", "closed"])
+def test_what_standard_output_does_not_take_is_a_failure(letter, command, why):
+    arguments = [str(binary()), *command, *([str(letter)] if command[-1] == "-c" else [])]
+    end = ">/dev/full" if why == errno.ENOSPC else ">&-"
+    shown = subprocess.run(["/bin/sh", "-c", f'exec "$@" {end}', "sh", *arguments], text=True, stderr=subprocess.PIPE,
+                           timeout=60)
+    assert shown.returncode == 1
+    assert shown.stderr == f"hbagent: cannot write to standard output: {os.strerror(why)}\n"

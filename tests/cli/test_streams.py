@@ -18,14 +18,37 @@ path = "-"
 """
 
 
+def closed(streams, *arguments):
+    """The agent's command with those standard streams closed."""
+    quoted = " ".join(f'"{argument}"' for argument in (agent.binary(), *arguments))
+    return subprocess.run(["/bin/sh", "-c", f"exec {streams}; exec {quoted}"], capture_output=True, text=True, timeout=30)
+
+
 def test_nothing_is_written_into_files_that_took_a_closed_streams_number(tmp_path):
     config = tmp_path / "agent.toml"
     config.write_text(CONFIG.format(data=tmp_path / "data"))
-    code = subprocess.run(["/bin/sh", "-c", f'exec 0<&- 1>&- 2>&-; exec "{agent.binary()}" -c "{config}"'],
-                          timeout=30).returncode
-    assert code == 0
+    assert closed("0<&- 1>&- 2>&-", "-c", config).returncode == 1
     assert (tmp_path / "data" / "lock").read_text() == ""
     assert (tmp_path / "data" / "dead-letters.jsonl").read_text() == ""
+
+
+def test_what_goes_to_a_closed_standard_output_is_not_delivered(tmp_path):
+    config = tmp_path / "agent.toml"
+    config.write_text(CONFIG.format(data=tmp_path / "data"))
+    ran = closed("1>&-", "-c", config)
+    assert ran.returncode == 1
+    assert "sink/file: failed: cannot write standard output: Bad file descriptor" in ran.stderr
+    assert "sink/file: delivered 0 " in ran.stderr
+
+
+def test_a_closed_standard_error_ends_no_agent(tmp_path):
+    config = tmp_path / "agent.toml"
+    config.write_text(CONFIG.format(data=tmp_path / "data"))
+    ran = closed("2>&-", "-c", config)
+    assert ran.returncode == 0
+    assert len(ran.stdout.splitlines()) == 500
+    config.write_text("no TOML")
+    assert closed("2>&-", "check", "-c", config).returncode == 2
 
 
 def test_a_reader_that_goes_away_ends_the_agent(tmp_path):
