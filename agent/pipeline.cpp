@@ -33,6 +33,23 @@ JournalSink journal_sink(const InstanceConfig& sink) {
   return {sink.name(), sink.keys.from, sink.where, sink.keys.start == InstanceKeys::Start::latest};
 }
 
+// What an operator can do about an error within data_dir; empty where that depends.
+const char* advice_on(int error) {
+  switch (error) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOENT:
+      return "; set data_dir in [agent] to a folder that this user may write to";
+    case EISDIR:
+      return "; a folder has the name of a file there: move it away";
+    case ELOOP:
+      return "; a symbolic link is not followed there: put the file itself in its place";
+    default:
+      return "";
+  }
+}
+
 [[noreturn]] void throw_unusable(const Config& config, const std::system_error& error) {
   const std::string& data_dir = config.agent.data_dir;
   if (error.code() == std::errc::no_space_on_device || error.code().value() == EDQUOT) {
@@ -42,8 +59,7 @@ JournalSink journal_sink(const InstanceConfig& sink) {
                     data_dir, error.what()));
   }
   throw std::runtime_error(
-      fmt::format("data_dir \"{}\" cannot be used: {}; set data_dir in [agent] to a folder that this user may write to",
-                  data_dir, error.what()));
+      fmt::format("data_dir \"{}\" cannot be used: {}{}", data_dir, error.what(), advice_on(error.code().value())));
 }
 
 }  // namespace
@@ -53,6 +69,12 @@ Pipeline::Pipeline(std::shared_ptr<const Config> config, Logger& logger, Parts p
   const std::filesystem::path data_dir = config_->agent.data_dir;
   try {
     lock_.emplace(data_dir);
+    if (!lock_->held() && parts == Parts::sinks) {
+      throw std::runtime_error(fmt::format(
+          "data_dir \"{}\" is in use, and nobody answers on its control socket: wait if another replay is at "
+          "work there; an agent makes the socket anew when it is restarted",
+          config_->agent.data_dir));
+    }
     if (!lock_->held()) {
       throw std::runtime_error(fmt::format("another hbagent uses data_dir \"{}\"; stop it, or give this one its own",
                                            config_->agent.data_dir));

@@ -197,6 +197,15 @@ def test_only_sources_with_a_name_are_offered(config, name, choice):
     assert len(offered) == 1 and offered[0].endswith(f'which is no source; {choice}'), checked.stderr
 
 
+def test_advice_fits_the_error(config, tmp_path):
+    path = config(SOUND)
+    (tmp_path / "data/journal/null.cursor").mkdir(parents=True)
+    shown = hbagent("-c", path)
+    assert shown.returncode == 2
+    assert "null.cursor: Is a directory; a folder has the name of a file there: move it away" in shown.stderr
+    assert "may write to" not in shown.stderr
+
+
 @pytest.fixture
 def letter(config, tmp_path):
     """A stopped agent's configuration; it has a journal and a dead letter."""

@@ -107,6 +107,15 @@ def test_the_socket_of_a_killed_agent_is_replaced(refusing):
     assert ask(path, "GET", "/healthz") == (200, "alive\n")
 
 
+def test_a_replay_beside_an_agent_without_its_control_socket_says_what_to_do(refusing):
+    agent, letters = refusing
+    (agent.data_folder / "control.sock").unlink()
+    said = letters.run("replay", code=1)
+    assert f'data_dir "{agent.data_folder}" is in use, and nobody answers on its control socket: wait if' in said
+    assert "another hbagent" not in said
+    assert len(letters.letters()) == 3
+
+
 def test_a_data_dir_of_any_length_has_a_control_socket(agent, dlq, tmp_path):
     folder = tmp_path / ("x" * 60) / ("y" * 120)
     source = tmp_path / "in.jsonl"
