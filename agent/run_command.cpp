@@ -6,8 +6,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -255,6 +258,20 @@ void tell_journal_gone(const Config& config, Logger& logger) {
   }
 }
 
+// What run_agent would find, without making anything.
+void check_data_dir(const std::string& data_dir, Problems& problems) {
+  std::filesystem::path there = std::filesystem::absolute(data_dir);
+  std::error_code unknown;
+  while (!std::filesystem::exists(there, unknown) && there.has_relative_path()) there = there.parent_path();
+  int error = unknown.value();
+  if (error == 0 && !std::filesystem::is_directory(there, unknown)) error = ENOTDIR;
+  if (error == 0 && access(there.c_str(), W_OK | X_OK) != 0) error = errno;
+  if (error == 0) return;
+  problems.add({}, fmt::format("data_dir \"{}\" cannot be used: cannot write to {}: {}; set data_dir in [agent] to a "
+                               "folder that this user may write to, or check as the user that the agent runs as",
+                               data_dir, there.string(), std::strerror(error)));
+}
+
 }  // namespace
 
 int run_agent(const RunOptions& options) {
@@ -305,6 +322,7 @@ int check_config(const RunOptions& options, bool connect) {
   const auto config = load_config(options.config, options.plugin_dirs, catalog, problems);
   int failures = 0;
   if (config != nullptr) {
+    check_data_dir(config->agent.data_dir, problems);
     const auto check_one = [&](std::uint32_t kind, const InstanceConfig& each) {
       // No state_dir: nothing on disk is touched.
       Instance instance(kind, each, logger, {}, nullptr);

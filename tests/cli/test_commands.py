@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -195,6 +196,42 @@ def test_only_sources_with_a_name_are_offered(config, name, choice):
     assert checked.returncode == 2
     offered = [line for line in checked.stderr.splitlines() if '"from" names "zzz"' in line]
     assert len(offered) == 1 and offered[0].endswith(f'which is no source; {choice}'), checked.stderr
+
+
+def without_rights(*arguments):
+    """As a user whom file modes bind, also where the tests run as root."""
+    drop = []
+    if os.geteuid() == 0:
+        drop = [shutil.which("setpriv"), "--bounding-set", "-dac_override,-dac_read_search"]
+    return subprocess.run([*drop, binary(), *arguments], text=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", [["check", "-c"], ["-c"]], ids=["check", "run"])
+@pytest.mark.parametrize("there", [True, False], ids=["there", "not_there"])
+def test_a_data_dir_that_may_not_be_written_to_is_found(config, tmp_path, command, there):
+    path = config(SOUND)
+    folder = tmp_path / "data"
+    bound = folder if there else tmp_path
+    folder.mkdir(exist_ok=True)
+    if not there:
+        folder.rmdir()
+    bound.chmod(0o555)
+    try:
+        shown = without_rights(*command, path)
+    finally:
+        bound.chmod(0o755)
+    assert shown.returncode == 2 and shown.stdout == ""
+    assert f'data_dir "{folder}" cannot be used: ' in shown.stderr
+    assert "Permission denied" in shown.stderr
+    assert "set data_dir in [agent] to a folder that this user may write to" in shown.stderr
+
+
+def test_check_finds_a_data_dir_that_is_a_file(config, tmp_path):
+    path = config(SOUND)
+    (tmp_path / "data").write_text("")
+    checked = hbagent("check", "-c", path)
+    assert checked.returncode == 2
+    assert f'cannot write to {tmp_path}/data: Not a directory' in checked.stderr
 
 
 def test_advice_fits_the_error(config, tmp_path):
