@@ -256,3 +256,5 @@ def test_another_users_agent_is_an_error_that_says_what_to_do(agent, as_nobody, 
                           group=nobody.pw_gid, cwd=folder)
     assert done.returncode == 1, done
     assert "ermission denied: run this as the agent's user" in done.stderr
+    if running:
+        assert theirs.terminate() == 0, theirs.log_tail()  # before its folder goes
