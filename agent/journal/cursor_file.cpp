@@ -1,6 +1,8 @@
 #include "journal/cursor_file.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "journal/crc32c.hpp"
 
@@ -65,7 +67,14 @@ CursorFile::CursorFile(FileIo& io, const std::filesystem::path& folder, const st
     : io_(io), folder_(folder), sink_(sink), path_(path_of(folder, sink)), fd_(io.open(path_, true)) {
   // Before it gets its size: the zeros that are added would complete a copy that was cut, and its newer one is gone.
   found_ = newest(io_, fd_.get(), path_, sink_);
-  if (found_) serial_ = found_->serial;
+  if (found_) {
+    serial_ = found_->serial;
+  } else {
+    // What is left of copies must never count again, with a serial above the new ones.
+    const std::vector<char> zeros(kFileSize);
+    const iovec part{const_cast<char*>(zeros.data()), zeros.size()};
+    io_.write(fd_.get(), {&part, 1}, 0, path_);
+  }
   io_.allocate(fd_.get(), kFileSize, path_);
 }
 

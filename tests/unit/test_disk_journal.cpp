@@ -480,6 +480,19 @@ TEST_CASE("a cursor with all the backlog it can have, put back with live reading
   CHECK(stored->cursor.pending(end + 50) == pending);
 }
 
+TEST_CASE("a copy of a cursor that was cut never counts again") {
+  TemporaryFolder folder;
+  const auto io = make_posix_file_io();
+  for (std::uint64_t done = 1; done <= 6; ++done) CursorFile(*io, folder.path(), "s").write(1, SinkCursor(done));
+  fs::resize_file(CursorFile::path_of(folder.path(), "s"), 100);
+  CursorFile anew(*io, folder.path(), "s");
+  CHECK_FALSE(anew.found());
+  anew.write(1, SinkCursor(1000));
+  const auto stored = CursorFile::peek(*io, folder.path(), "s");
+  REQUIRE(stored);
+  CHECK(stored->cursor.live() == 1000);
+}
+
 TEST_CASE("newest_first serves what comes next, and what waited behind it, each once") {
   TemporaryFolder folder;
   Opened made(in(folder.path()));
