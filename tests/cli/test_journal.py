@@ -102,7 +102,8 @@ def test_a_sink_taken_out_of_the_configuration_is_kept_until_it_is_forgotten(lef
     left_behind.configure(config(tmp_path, to_file(tmp_path / "out.jsonl")).replace(f"count = {COUNT}", "count = 1"))
     left_behind.start()
     assert left_behind.wait() == 0
-    assert 'keeps 300000 readings for sink "gone", which the configuration does not have' in left_behind.log
+    # The source may have given its reading already.
+    assert re.search(r'keeps 30000[01] readings for sink "gone", which the configuration does not have', left_behind.log)
     code, text = journal(left_behind, "forget", "gome")
     assert code == 2 and 'did you mean "gone"?' in text
     code, text = journal(left_behind, "forget", "gone")
