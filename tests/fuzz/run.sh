@@ -3,6 +3,8 @@
 # while. What it finds stays in build/fuzz/findings; the message says how to repeat it.
 #
 #   tests/fuzz/run.sh [SECONDS_FOR_THE_JOURNAL [SECONDS_FOR_THE_DECODERS]]     60 and 10 by default
+#
+# HBAGENT_FUZZ_SEED=N takes another way through the inputs than the usual one.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source deploy/lib/common.sh
@@ -34,7 +36,7 @@ fuzz() {
   shift 2
   mkdir -p "$BUILD/corpus/$target"
   if "$BUILD/bin/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -print_final_stats=1 \
-    -artifact_prefix="$FINDINGS/$target-" "$@" "$BUILD/corpus/$target" >"$log" 2>&1; then
+    -seed="${HBAGENT_FUZZ_SEED:-1}" -artifact_prefix="$FINDINGS/$target-" "$@" "$BUILD/corpus/$target" >"$log" 2>&1; then
     say "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $seconds s, nothing found"
     return
   fi
