@@ -46,17 +46,14 @@ DiskJournal::DiskJournal(std::unique_ptr<FileIo> io, const Settings& settings, L
                                            settings.folder.string()))) {
   enough_ = wake_sinks_at(segments_for(settings));
   appended_ = opened_at_ = log_.end();
-  // What an earlier run may not have made durable becomes so now: the newest segment with the first round.
-  std::vector<SegmentView> earlier = log_.segments();
-  synced_ = earlier.back().name.first;
-  earlier.pop_back();
+  synced_ = log_.segments().back().name.first;  // what an earlier run may not have made durable becomes so now
   load_cursors();
   if (log_.torn_bytes() > 0) {
     logger_.warn(kComponent, fmt::format("{} bytes behind the last whole frame were cut off: an append was under way "
                                          "when the agent or the machine stopped",
                                          log_.torn_bytes()));
   }
-  thread_ = std::thread([this, earlier = std::move(earlier)] { sync_thread(earlier); });
+  thread_ = std::thread([this] { sync_thread(); });
 }
 
 DiskJournal::~DiskJournal() {

@@ -76,8 +76,7 @@ class DiskJournal final : public JournalCore {
   void note_damage(const SegmentReader::Damage& damage);
 
   void wake_sync();  // where it waits for something to do, not where it waits for a group to be complete
-  void sync_thread(const std::vector<SegmentView>& earlier);
-  void sync_earlier(const std::vector<SegmentView>& segments);
+  void sync_thread();
   void sync_round(std::unique_lock<std::mutex>& lock);
   void release_done(std::unique_lock<std::mutex>& lock, std::uint64_t done);
   std::vector<std::uint64_t> last_tokens() const;  // by source

@@ -17,24 +17,7 @@ void DiskJournal::wake_sync() {
   if (std::exchange(sync_idle_, false)) sync_wake_.notify_one();
 }
 
-// An earlier run that was killed may not have come to sync what it had written, in more segments than the newest where
-// the disk was slow. One by one and on this thread: a start takes no longer for it, however many there are.
-void DiskJournal::sync_earlier(const std::vector<SegmentView>& segments) {
-  for (const SegmentView& segment : segments) {
-    try {
-      io_->sync(io_->open(segment.path, false).get(), segment.path);
-    } catch (const std::system_error& error) {
-      if (!std::filesystem::exists(segment.path)) continue;  // dropped meanwhile
-      logger_.error("journal",
-                    fmt::format("{}; what an earlier run had not made durable in it may be lost", error.what()));
-    }
-    const std::lock_guard lock(mutex_);
-    if (ending_) return;
-  }
-}
-
-void DiskJournal::sync_thread(const std::vector<SegmentView>& earlier) {
-  sync_earlier(earlier);
+void DiskJournal::sync_thread() {
   std::unique_lock lock(mutex_);
   auto next = Clock::now();
   while (!ending_) {

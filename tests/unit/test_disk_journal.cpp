@@ -394,23 +394,6 @@ TEST_CASE("from and where leave readings out also after a restart, by the names 
   CHECK(batch.readings.size() == 3);
 }
 
-TEST_CASE("what a killed run left unsynced is durable before the next one acks anything") {
-  TemporaryFolder folder;
-  std::uint64_t next = 0;
-  {
-    Opened made(in(folder.path()));
-    for (std::uint64_t token = 1; token <= 60; ++token) append(made.journal, made.source, numbered(next, 1000), token);
-  }
-  const auto segments = list_segments(folder.path()).segments;
-  REQUIRE(segments.size() > 3);
-  const auto faults = std::make_shared<FileFaults>();
-  Opened again(in(folder.path()), faulty_file_io(faults));
-  append(again.journal, again.source, numbered(next, 1), 1);
-  again.journal.wait_acked(again.source, 1, Journal::Clock::now() + std::chrono::seconds(30));
-  REQUIRE(again.journal.acked(again.source) == 1);
-  for (const auto& segment : segments) CHECK(faults->synced_after_failure(segment.path) > 0);
-}
-
 TEST_CASE("looking whether a journal is in use is in nobody's way") {
   TemporaryFolder folder;
   CHECK_FALSE(FolderLock::is_held(folder.path()));
