@@ -234,13 +234,10 @@ TEST_CASE("a start says that the end of the journal is gone, and what each sink 
   CHECK(said_at_start(made.folder.path()).empty());  // once: the cursors are set back
 }
 
-TEST_CASE("a cursor that was copied over another sink's is none: nothing is passed over") {
-  Made made;
-  made.append(100);
-  CursorFile(*made.io, made.folder.path(), "fast").write(made.log.journal_id(), SinkCursor(100));
-  CursorFile(*made.io, made.folder.path(), "one").write(made.log.journal_id(), SinkCursor(20));
-  fs::copy(CursorFile::path_of(made.folder.path(), "fast"), CursorFile::path_of(made.folder.path(), "one"),
-           fs::copy_options::overwrite_existing);
+namespace {
+
+// The sink "one" has no cursor that counts: a start says so, and it gets all 100 readings.
+void check_begins_anew(const Made& made) {
   CHECK_FALSE(CursorFile::peek(*made.io, made.folder.path(), "one"));
   const auto lines = stderr_of(LogFormat::text, [&](Logger& logger) {
     Opened opened(made.folder.path(), logger);
@@ -248,6 +245,18 @@ TEST_CASE("a cursor that was copied over another sink's is none: nothing is pass
   });
   REQUIRE(lines.size() == 1);
   CHECK_THAT(lines[0], contains_text("one.cursor holds no cursor: sink one begins with the oldest reading"));
+}
+
+}  // namespace
+
+TEST_CASE("a cursor that was copied over another sink's is none: nothing is passed over") {
+  Made made;
+  made.append(100);
+  CursorFile(*made.io, made.folder.path(), "fast").write(made.log.journal_id(), SinkCursor(100));
+  CursorFile(*made.io, made.folder.path(), "one").write(made.log.journal_id(), SinkCursor(20));
+  fs::copy(CursorFile::path_of(made.folder.path(), "fast"), CursorFile::path_of(made.folder.path(), "one"),
+           fs::copy_options::overwrite_existing);
+  check_begins_anew(made);
 }
 
 TEST_CASE("a cursor file that was cut within its first copy holds no cursor, for the agent as for the commands") {
@@ -258,13 +267,7 @@ TEST_CASE("a cursor file that was cut within its first copy holds no cursor, for
     for (std::uint64_t at = 1; at <= 20; ++at) file.write(made.log.journal_id(), SinkCursor(at));
   }
   fs::resize_file(CursorFile::path_of(made.folder.path(), "one"), 100);
-  CHECK_FALSE(CursorFile::peek(*made.io, made.folder.path(), "one"));
-  const auto lines = stderr_of(LogFormat::text, [&](Logger& logger) {
-    Opened opened(made.folder.path(), logger);
-    CHECK(drain(opened.journal, opened.sink) == numbers(0, 100));
-  });
-  REQUIRE(lines.size() == 1);
-  CHECK_THAT(lines[0], contains_text("one.cursor holds no cursor: sink one begins with the oldest reading"));
+  check_begins_anew(made);
 }
 
 TEST_CASE("a damage that is met in pieces is told once, without a count, and counted as a whole") {
