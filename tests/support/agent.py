@@ -120,6 +120,16 @@ class Agent(processes.ChildProcess):
         self.send_signal(signal.SIGTERM)
         return self.wait(timeout)
 
+    def stop_at_once(self):
+        """SIGTERM twice: what is not drained stays. Does not wait for the end."""
+        self.send_signal(signal.SIGTERM)
+        self.wait_log("SIGTERM: stopping")
+
+        def told_again():  # two signals within 200 ms are one request, so it may take a few
+            self.send_signal(signal.SIGTERM)
+            return "SIGTERM again: stopping at once" in self.log
+        wait_until(told_again, 20, "the second signal to count")
+
     def resident_bytes(self):
         """Resident memory now (VmRSS)."""
         return self._memory("VmRSS")
