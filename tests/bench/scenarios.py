@@ -29,6 +29,7 @@ class Bench:
         self.rounds = 2 if quick else 5
         self.null_count = 10_000_000 if quick else 100_000_000
         self.count = 100_000 if quick else 1_000_000
+        self.kafka_count = 100_000 if quick else 4_000_000
         self.customers = 10_000
         self.starts = 5 if quick else 20
         self.journal_count = 800_000 if quick else 8_000_000
@@ -56,14 +57,14 @@ class Bench:
     def generator(self, count=None, customers=None):
         return GENERATOR.format(count=count or self.count, customers=customers or self.customers)
 
-    def readings_file(self):
+    def readings_file(self, count):
         """The readings as JSON lines, just as the Kafka sink writes them, made once."""
-        path = self.folder / "readings.jsonl"
+        path = self.folder / f"readings-{count}.jsonl"
         if not path.exists():
-            self.run_agent(self.generator() + f'[[sink]]\nplugin = "file"\npath = "{path}"\n')
+            self.run_agent(self.generator(count) + f'[[sink]]\nplugin = "file"\npath = "{path}"\n')
             with open(path, "rb") as file:
                 lines = sum(1 for _ in file)
-            assert lines == self.count, f"{path} has {lines} lines, not {self.count}"
+            assert lines == count, f"{path} has {lines} lines, not {count}"
         return path
 
 
@@ -86,26 +87,27 @@ def generator_to_kafka(bench, kafka):
     """The same records into new topics of the same broker: hbagent, and a loop around rd_kafka_producev.
 
     hbagent's clock runs from exec to exit, so it includes its start and making the readings; the baseline's begins when
-    its records lie ready in memory.
+    its records lie ready in memory. So many that neither's start counts for much.
     """
-    path = bench.readings_file()
+    count = bench.kafka_count
+    path = bench.readings_file(count)
     producer = binary().parent / "bench_baseline_producer"
     rates, baseline, cpu, baseline_cpu = [], [], [], []
-    bench.run_agent(bench.generator() + kafka_sink(kafka, kafka.new_topic(partitions=12)))  # the broker's JIT warms up
+    bench.run_agent(bench.generator(count) + kafka_sink(kafka, kafka.new_topic(partitions=12)))  # warms the broker up
     for _ in range(bench.rounds):
         topic = kafka.new_topic(partitions=12)
         log = bench.folder / "producer.log"
         run([producer, topic, path, f"bootstrap.servers={kafka.brokers}", *PRODUCER_PROPERTIES], log)
         cost = json.loads(log.read_text().splitlines()[-1])
-        assert topic.record_count() == bench.count, f"the baseline produced {topic.record_count()} records"
-        baseline.append(bench.count / cost["wall_seconds"] / 1e3)
-        baseline_cpu.append(cost["cpu_seconds"] / bench.count * 1e6)
+        assert topic.record_count() == count, f"the baseline produced {topic.record_count()} records"
+        baseline.append(count / cost["wall_seconds"] / 1e3)
+        baseline_cpu.append(cost["cpu_seconds"] / count * 1e6)
 
         topic = kafka.new_topic(partitions=12)
-        cost = bench.run_agent(bench.generator() + kafka_sink(kafka, topic))
-        assert topic.record_count() == bench.count, f"hbagent produced {topic.record_count()} records"
-        rates.append(bench.count / cost.wall_seconds / 1e3)
-        cpu.append(cost.cpu_seconds / bench.count * 1e6)
+        cost = bench.run_agent(bench.generator(count) + kafka_sink(kafka, topic))
+        assert topic.record_count() == count, f"hbagent produced {topic.record_count()} records"
+        rates.append(count / cost.wall_seconds / 1e3)
+        cpu.append(cost.cpu_seconds / count * 1e6)
     check_same_records(topic, path)
     return [Row("generator -> Kafka", "k readings/s", rates, baseline, least_ratio=0.9),
             Row("the same, CPU", "s/M readings", cpu, baseline_cpu, digits=2)]
@@ -136,7 +138,7 @@ def csv_file(bench):
     """The rows in arrival order for psql, made once."""
     path = bench.folder / "readings.csv"
     if not path.exists():
-        with open(bench.readings_file(), "rb") as lines, open(path, "w") as rows:
+        with open(bench.readings_file(bench.count), "rb") as lines, open(path, "w") as rows:
             for line in lines:
                 reading = json.loads(line)
                 time_text = reading["time"]
