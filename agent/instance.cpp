@@ -1,6 +1,7 @@
 #include "instance.hpp"
 
 #include <fmt/format.h>
+#include <hbagent/journal.h>
 
 #include <algorithm>
 #include <array>
@@ -192,7 +193,13 @@ void Instance::fill_host() {
       return true;
     });
   };
-  host_.extension = [](void*, const char*) -> const void* { return nullptr; };
+  host_.extension = [](void* self, const char* id) -> const void* {
+    static constexpr hb_journal kOnDisk{sizeof(hb_journal), 1};
+    static constexpr hb_journal kInMemory{sizeof(hb_journal), 0};
+    const auto& instance = *static_cast<Instance*>(self);
+    if (instance.port_ == nullptr || id == nullptr || std::strcmp(id, HB_JOURNAL_EXTENSION) != 0) return nullptr;
+    return instance.port_->journal_survives_process() ? &kOnDisk : &kInMemory;
+  };
 }
 
 template <class Call>

@@ -61,6 +61,7 @@ class SourceRunner final : public SourcePort {
   std::uint64_t acked() override;
   std::int32_t dead_letter(const hb_dead_letter& letter) override;
   void discard(const std::string& reason, std::uint64_t count) override;
+  bool journal_survives_process() const override { return around_.journal.survives_process(); }
 
  private:
   void thread_main();

@@ -28,6 +28,7 @@ class DiskJournal final : public JournalCore {
   // by that of the journal.
   DiskJournal(std::unique_ptr<FileIo> io, const Settings& settings, Logger& logger);
   ~DiskJournal() override;
+  bool survives_process() const override { return true; }
 
   std::size_t add_source(const std::string& name) override;
   std::size_t add_sink(const JournalSink& sink) override;

@@ -47,6 +47,9 @@ class Journal {
   using Clock = std::chrono::steady_clock;
   virtual ~Journal() = default;
 
+  // Whether what was appended outlives this process.
+  virtual bool survives_process() const = 0;
+
   // A source of this name begins; its account goes on where one of the same name ended. Where there is one of that name
   // now, this is another way in for the same source: with tokens of its own, on that one's account. At any time.
   virtual std::size_t add_source(const std::string& name) = 0;

@@ -16,6 +16,7 @@ class MemoryJournal final : public JournalCore {
     bool drop_oldest = false;
   };
   MemoryJournal(const Settings& settings, Logger& logger);
+  bool survives_process() const override { return false; }
 
   AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token,
                       SourceTerms terms) override;

@@ -2,6 +2,7 @@
 #ifndef HBAGENT_HOST_HPP
 #define HBAGENT_HOST_HPP
 
+#include <hbagent/journal.h>
 #include <hbagent/plugin.h>
 
 #include <algorithm>
@@ -116,6 +117,12 @@ class Host {
   // This instance's private folder; empty in `hbagent check` and where dead letters are replayed.
   std::string_view state_dir() const { return host_.state_dir == nullptr ? "" : host_.state_dir; }
   const void* extension(const char* id) const { return host_.extension(host_.context, id); }
+  // Whether readings that emit has taken survive the death of the agent's process. Where they do not, and where the
+  // agent does not say (it is older), they are safe only once acked() has reached their token.
+  bool journal_survives_process() const {
+    const auto* const journal = static_cast<const hb_journal*>(extension(HB_JOURNAL_EXTENSION));
+    return journal != nullptr && journal->size >= sizeof(hb_journal) && journal->survives_process != 0;
+  }
 
  private:
   hb_host host_{};

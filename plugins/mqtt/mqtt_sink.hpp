@@ -1,0 +1,68 @@
+// Publishes readings, or those that are flagged, each as one message. Delivered is what the broker has acknowledged.
+#pragma once
+
+#include <hbagent/sdk.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "connection.hpp"
+
+namespace hb::bridge {
+
+class MqttSink {
+ public:
+  struct Config : ConnectionConfig {
+    std::string topic = "heartbeats/{customer_id}";
+    std::int64_t qos = 1;
+    bool retain = false;
+    std::chrono::seconds message_expiry{0};
+    std::int64_t max_in_flight = 1000;
+    std::chrono::milliseconds write_timeout{30'000};
+  };
+  static constexpr auto options = std::tuple_cat(
+      connection_options<Config>(),
+      hb::options(
+          hb::option("topic", &Config::topic, "Topic to publish to; {customer_id} stands for the reading's customer."),
+          hb::option("qos", &Config::qos, "0: the broker confirms nothing, messages may be lost; 1: at least once; 2: "
+                                          "exactly once to the broker.")
+              .range(0, 2),
+          hb::option("retain", &Config::retain, "The broker keeps the newest message of each topic."),
+          hb::option("message_expiry", &Config::message_expiry,
+                     "MQTT 5: the broker drops what it could not deliver for so long; 0s: never.")
+              .range(std::chrono::seconds(0), std::chrono::seconds(4294967295)),
+          hb::option("max_in_flight", &Config::max_in_flight, "Messages on their way without the broker's answer.")
+              .range(1, 65535),
+          hb::option("write_timeout", &Config::write_timeout, "How long the broker may take to confirm a batch.")
+              .range(std::chrono::milliseconds(100), std::chrono::hours(1))));
+  static constexpr std::uint32_t batch_size = 1000;
+
+  // Connects nowhere. hb::Failed where the configuration cannot be used.
+  MqttSink(const Config& config, hb::Host host);
+  void open();
+  void write(hb::Batch batch);
+  void close();
+
+ private:
+  struct Sent {
+    std::size_t index;
+    paho::token_ptr token;
+  };
+
+  // Publishes what can be; rejects what cannot.
+  std::vector<Sent> publish(const hb::Batch& batch);
+  std::string topic_of(const Reading& reading) const;
+  // False: some go again.
+  bool answer(const hb::Batch& batch, const std::vector<Sent>& sent);
+
+  const Config config_;
+  const hb::Host host_;
+  std::string before_id_, after_id_;  // of the topic
+  bool has_id_ = false;
+  Connection connection_;
+};
+
+}  // namespace hb::bridge

@@ -1,0 +1,260 @@
+#include "mqtt_source.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <thread>
+#include <utility>
+
+namespace hb::bridge {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kSlice = 100ms;
+// How often an ack that is waited for is looked at: a group sync comes every few milliseconds.
+constexpr auto kAckSlice = 500us;
+constexpr auto kLetterPause = 500ms;
+
+// Of one element of a payload, for the dead letters: its topic, a # (which no topic has) and its number from 1.
+std::string origin_of(const std::string& topic, std::size_t element) {
+  return element == 0 ? topic : topic + '#' + std::to_string(element);
+}
+
+struct Origin {
+  std::string_view topic;
+  bool element = false;
+};
+
+Origin parse_origin(std::string_view origin) {
+  const std::size_t hash = origin.rfind('#');
+  return hash == std::string_view::npos ? Origin{origin, false} : Origin{origin.substr(0, hash), true};
+}
+
+std::vector<Route> make_routes(const MqttSource::Config& config) {
+  if (config.subscriptions.empty()) throw Failed("subscription: at least one is needed");
+  std::vector<Route> routes;
+  for (const Subscription& subscription : config.subscriptions) {
+    routes.emplace_back(subscription, config.max_payload.value);
+    const auto same = std::count_if(routes.begin(), routes.end(),
+                                    [&](const Route& route) { return route.filter() == routes.back().filter(); });
+    if (same > 1) throw Failed("two subscriptions have the filter " + routes.back().filter());
+  }
+  return routes;
+}
+
+Subscriptions::Wanted wanted(const std::vector<Route>& routes) {
+  Subscriptions::Wanted filters;
+  for (const Route& route : routes) filters[route.filter()] = route.qos();
+  return filters;
+}
+
+std::string session_of(const MqttSource::Config& config) {
+  return config.server + ' ' + config.client_id + (config.version == Version::v5 ? " 5" : " 3.1.1");
+}
+
+std::string file_in(std::string_view folder) {
+  return folder.empty() ? std::string() : std::string(folder) + "/subscriptions";
+}
+
+// 0 is what a strap reports that is not worn.
+codec::Outcome outcome_of(const codec::Decoded& decoded) {
+  if (decoded.outcome.ok() && decoded.reading.heart_rate == 0) return {codec::Reason::zero_bpm, "a heart rate of 0"};
+  return decoded.outcome;
+}
+
+}  // namespace
+
+MqttSource::MqttSource(const Config& config, hb::Host host)
+    : config_(config),
+      host_(host),
+      must_wait_for_acks_(config.ack == Ack::synced || !host.journal_survives_process()),
+      routes_(make_routes(config)),
+      subscriptions_(wanted(routes_), session_of(config), file_in(host.state_dir()), host),
+      connection_(config, host),
+      receive_clock_(host) {
+  const bool has_qos_2 = std::any_of(routes_.begin(), routes_.end(), [](const Route& route) { return route.qos() == 2; });
+  if (has_qos_2 && config.version == Version::v3) {
+    host_.warn("qos = 2 with version = \"3.1.1\": messages in flight are lost when the agent is killed; use qos = 1, or "
+               "version = \"5\"");
+  }
+}
+
+void MqttSource::open() {
+  set_gate(Gate::shut);
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = nullptr;
+  }
+  Connection::Session session;
+  session.persistent = true;
+  session.expiry = config_.session_expiry;
+  session.receive_maximum = static_cast<int>(config_.receive_maximum);
+  connection_.open(session, [this](const paho::message& message) { on_message(message); });
+}
+
+void MqttSource::run() {
+  // However run is left, no message may be under way any more.
+  struct Closing {
+    MqttSource& source;
+    ~Closing() { source.close(); }
+  } const closing{*this};
+
+  if (subscriptions_.begin(connection_.client(), connection_.session_was_present())) {
+    host_.warn("the broker no longer has the session of client_id = \"" + config_.client_id +
+               "\": what was published while the agent was away is not delivered");
+  }
+  is_down_ = false;
+  set_gate(Gate::open);
+  while (!host_.stopping()) {
+    throw_what_failed();
+    if (const std::string why = connection_.lost(); !why.empty()) throw Retry(why);
+    subscriptions_.look(connection_.client());
+    const std::string problem = subscriptions_.problem();
+    if (problem.empty() && std::exchange(is_down_, false)) host_.up();
+    if (!problem.empty() && !std::exchange(is_down_, true)) host_.down(problem);
+    connection_.wait_for(kSlice);
+  }
+}
+
+void MqttSource::close() {
+  {
+    // Whoever still waits at the gate was never let in, and must not be acknowledged.
+    const std::lock_guard lock(mutex_);
+    if (gate_ == Gate::shut) gate_ = Gate::closed;
+  }
+  gate_moved_.notify_all();
+  connection_.close();
+  set_gate(Gate::closed);
+}
+
+void MqttSource::set_gate(Gate gate) {
+  {
+    const std::lock_guard lock(mutex_);
+    gate_ = gate;
+  }
+  gate_moved_.notify_all();
+}
+
+bool MqttSource::wait_at_gate() {
+  std::unique_lock lock(mutex_);
+  gate_moved_.wait(lock, [this] { return gate_ != Gate::shut; });
+  return gate_ == Gate::open && failure_ == nullptr;
+}
+
+void MqttSource::throw_what_failed() {
+  const std::lock_guard lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+// ---- messages, on Paho's thread ----------------------------------------------------------------------------------
+
+void MqttSource::on_message(const paho::message& message) noexcept {
+  try {
+    if (wait_at_gate() && take(message)) return;
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+  }
+  // Paho acknowledges whatever this returns from; so it must find no connection.
+  connection_.sever();
+  connection_.wake();
+}
+
+bool MqttSource::take(const paho::message& message) {
+  const std::string& topic = message.get_topic();
+  const paho::binary_ref& bytes = message.get_payload_ref();
+  const std::string_view payload(bytes.data(), bytes.size());
+  std::string_view id;
+  Route* const route = find(topic, id);
+  receive_clock_.tick();
+  readings_.clear();
+  if (route == nullptr) {
+    const codec::Outcome unmapped{codec::Reason::topic_not_mapped, "no subscription has this topic"};
+    if (!keep({codec::text(unmapped.reason), unmapped.detail, topic, payload})) return false;
+  } else {
+    const std::int64_t received_us = receive_clock_.next();
+    route->decode({.bytes = payload, .context_id = id, .received_us = received_us, .retained = message.is_retained()},
+                  false, decoded_);
+    receive_clock_.used_up_to(received_us + static_cast<std::int64_t>(decoded_.size()) - 1);
+    for (std::size_t i = 0; i < decoded_.size(); ++i) {
+      const codec::Decoded& decoded = decoded_[i];
+      const codec::Outcome outcome = outcome_of(decoded);
+      if (outcome.ok()) {
+        readings_.push_back(decoded.reading);
+      } else if (codec::is_no_reading(outcome.reason)) {
+        host_.discard(codec::text(outcome.reason));
+      } else {
+        const bool is_whole = !route->has_elements() || decoded.element.size() == payload.size();
+        hb::DeadLetter letter{codec::text(outcome.reason), outcome.detail, origin_of(topic, is_whole ? 0 : i + 1),
+                              decoded.element.substr(0, config_.max_payload.value)};
+        if (letter.payload.size() < decoded.element.size()) letter.original_size = decoded.element.size();
+        if (!is_whole && route->is_named_around()) letter.key = customer_id(decoded.reading);
+        if (!keep(letter)) return false;
+      }
+    }
+  }
+  ++token_;
+  if (!host_.emit(readings_, token_)) return false;
+  return !must_wait_for_acks_ || wait_safe();
+}
+
+// Until the dead letter is kept: the disk may be full for a while.
+bool MqttSource::keep(const hb::DeadLetter& letter) {
+  for (;;) {
+    try {
+      host_.dead_letter(letter);
+      return true;
+    } catch (const Retry&) {
+      if (is_time_up()) return false;
+    }
+    std::this_thread::sleep_for(host_.stopping() ? 10ms : kLetterPause);
+  }
+}
+
+bool MqttSource::wait_safe() {
+  while (host_.acked() < token_) {
+    if (is_time_up()) return false;
+    std::this_thread::sleep_for(kAckSlice);
+  }
+  return true;
+}
+
+bool MqttSource::is_time_up() {
+  return host_.stopping() && !host_.emit({}, std::max<std::uint64_t>(token_, 1));
+}
+
+Route* MqttSource::find(std::string_view topic, std::string_view& id) {
+  for (Route& route : routes_) {
+    if (route.match(topic, id)) return &route;
+  }
+  return nullptr;
+}
+
+// ---- without a connection ----------------------------------------------------------------------------------------
+
+void MqttSource::decode(const hb::DecodeInput& input, const hb::DecodeOutput& output) {
+  const Origin origin = input.topic.empty() ? parse_origin(input.origin) : Origin{input.topic, false};
+  if (origin.topic.empty()) throw Failed("say which topic the payload is to be taken to come from");
+  std::string_view id;
+  Route* const route = find(origin.topic, id);
+  if (route == nullptr) {
+    return output.reject(codec::text(codec::Reason::topic_not_mapped), "no subscription has this topic", input.payload);
+  }
+  if (origin.element && route->is_named_around()) id = input.key;
+  route->decode({.bytes = input.payload, .context_id = id, .received_us = input.received_us, .retained = input.retained},
+                origin.element, decoded_);
+  for (const codec::Decoded& decoded : decoded_) {
+    const codec::Outcome outcome = outcome_of(decoded);
+    const char* const reason = codec::text(outcome.reason);
+    if (outcome.ok()) {
+      output.reading(decoded.reading);
+    } else if (codec::is_no_reading(outcome.reason)) {
+      output.discard(reason, outcome.detail);
+    } else {
+      output.reject(reason, outcome.detail, decoded.element);
+    }
+  }
+}
+
+}  // namespace hb::bridge

@@ -1,0 +1,223 @@
+#include "reach.hpp"
+
+#include <hbagent/host.hpp>
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+namespace hb::bridge {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class Socket {
+ public:
+  explicit Socket(int fd = -1) : fd_(fd) {}
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  ~Socket() { reset(-1); }
+  void reset(int fd) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = fd;
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// False: the time is up.
+bool wait_until(int fd, short events, Clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  pollfd wanted{fd, events, 0};
+  return left > 0 && ::poll(&wanted, 1, static_cast<int>(left)) > 0;
+}
+
+// 0, or the errno of the failure.
+int connect_to(const addrinfo& address, Socket& socket, Clock::time_point deadline) {
+  socket.reset(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (socket.get() < 0) return errno;
+  if (::connect(socket.get(), address.ai_addr, address.ai_addrlen) == 0) return 0;
+  if (errno != EINPROGRESS) return errno;
+  if (!wait_until(socket.get(), POLLOUT, deadline)) return ETIMEDOUT;
+  int error = 0;
+  socklen_t size = sizeof error;
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+std::string connect_to(const Endpoint& endpoint, Socket& socket, Clock::time_point deadline) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const std::string port = std::to_string(endpoint.port);
+  if (const int error = ::getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found); error != 0) {
+    return "the host name " + endpoint.host + " cannot be resolved: " + gai_strerror(error);
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, &::freeaddrinfo);
+  int error = 0;
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    error = connect_to(*each, socket, deadline);
+    if (error == 0) return {};
+  }
+  return std::string(error == ETIMEDOUT ? "no answer" : std::strerror(error));
+}
+
+std::string newest_tls_error(const char* otherwise) {
+  const unsigned long error = ERR_peek_last_error();
+  const char* const reason = error == 0 ? nullptr : ERR_reason_error_string(error);
+  return reason == nullptr ? otherwise : reason;
+}
+
+using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
+using Session = std::unique_ptr<SSL, decltype(&SSL_free)>;
+
+int give_password(char* buffer, int size, int, void* text) {
+  const auto& password = *static_cast<const std::string*>(text);
+  if (password.size() > static_cast<std::size_t>(size)) return 0;
+  std::memcpy(buffer, password.data(), password.size());
+  return static_cast<int>(password.size());
+}
+
+// Throws Failed, naming the key whose file cannot be used.
+Context make_context(const TlsConfig& tls) {
+  ERR_clear_error();
+  Context context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
+  if (!context) throw Failed("tls: " + newest_tls_error("no memory"));
+  if (tls.ca_file.empty()) {
+    SSL_CTX_set_default_verify_paths(context.get());
+  } else if (SSL_CTX_load_verify_locations(context.get(), tls.ca_file.c_str(), nullptr) != 1) {
+    throw Failed("tls.ca_file = \"" + tls.ca_file + "\": " + newest_tls_error("cannot be read"));
+  }
+  SSL_CTX_set_default_passwd_cb(context.get(), give_password);
+  SSL_CTX_set_default_passwd_cb_userdata(context.get(), const_cast<std::string*>(&tls.key_password));
+  if (tls.cert_file.empty()) return context;
+  if (SSL_CTX_use_certificate_chain_file(context.get(), tls.cert_file.c_str()) != 1) {
+    throw Failed("tls.cert_file = \"" + tls.cert_file + "\": " + newest_tls_error("cannot be read"));
+  }
+  const std::string& key = tls.key_file.empty() ? tls.cert_file : tls.key_file;
+  if (SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    throw Failed("tls.key_file = \"" + key + "\": " + newest_tls_error("cannot be read"));
+  }
+  if (SSL_CTX_check_private_key(context.get()) != 1) {
+    throw Failed("tls.key_file = \"" + key + "\": " + newest_tls_error("is not the key of cert_file"));
+  }
+  return context;
+}
+
+std::string names_of(X509* certificate) {
+  std::string names;
+  const auto add = [&](std::string_view name) {
+    if (!names.empty()) names += ", ";
+    names += name;
+  };
+  auto* const alternatives =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(alternatives); ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(alternatives, i);
+    if (name->type != GEN_DNS) continue;
+    add({reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
+         static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))});
+  }
+  GENERAL_NAMES_free(alternatives);
+  if (!names.empty()) return names;
+  std::array<char, 256> subject{};
+  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, subject.data(), subject.size());
+  return subject.data();
+}
+
+std::string why_not_verified(SSL* session, const Endpoint& endpoint, const TlsConfig& tls) {
+  const long result = SSL_get_verify_result(session);
+  const std::unique_ptr<X509, decltype(&X509_free)> peer(SSL_get1_peer_certificate(session), &X509_free);
+  const std::string whom = "the certificate of " + endpoint.host_and_port();
+  switch (result) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return whom + " has expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return whom + " is not valid yet; is this machine's clock right?";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return whom + " is not that host's" + (peer ? " but for " + names_of(peer.get()) : std::string());
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      return whom + " is signed by none of the authorities in " +
+             (tls.ca_file.empty() ? "the system's trust store; name the right one in tls.ca_file"
+                                  : "tls.ca_file = \"" + tls.ca_file + '"');
+    default:
+      return whom + " cannot be trusted: " + X509_verify_cert_error_string(result);
+  }
+}
+
+// One step of the handshake or of a read, until it ends; the result of SSL_get_error, or nothing where time is up.
+template <class Step>
+int drive(SSL* session, int fd, Clock::time_point deadline, const Step& step) {
+  for (;;) {
+    ERR_clear_error();
+    const int done = step();
+    if (done > 0) return SSL_ERROR_NONE;
+    const int error = SSL_get_error(session, done);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) return error;
+    if (!wait_until(fd, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline)) return SSL_ERROR_WANT_READ;
+  }
+}
+
+std::string shake_hands(const Endpoint& endpoint, const TlsConfig& tls, int fd, Clock::time_point deadline) {
+  const Context context = make_context(tls);
+  const Session session(SSL_new(context.get()), &SSL_free);
+  if (!session || SSL_set_fd(session.get(), fd) != 1) return "no memory for TLS";
+  if (tls.verify) {
+    SSL_set_verify(session.get(), SSL_VERIFY_PEER, nullptr);
+    X509_VERIFY_PARAM* const parameters = SSL_get0_param(session.get());
+    if (X509_VERIFY_PARAM_set1_ip_asc(parameters, endpoint.host.c_str()) != 1) {
+      SSL_set1_host(session.get(), endpoint.host.c_str());
+      SSL_set_tlsext_host_name(session.get(), endpoint.host.c_str());
+    }
+  }
+  const int shaken = drive(session.get(), fd, deadline, [&] { return SSL_connect(session.get()); });
+  if (shaken == SSL_ERROR_WANT_READ) return "no answer to the TLS handshake; does that port speak TLS?";
+  if (shaken != SSL_ERROR_NONE) {
+    if (tls.verify && SSL_get_verify_result(session.get()) != X509_V_OK) {
+      return why_not_verified(session.get(), endpoint, tls);
+    }
+    return "the TLS handshake failed: " + newest_tls_error("the connection was closed; does that port speak TLS?");
+  }
+  // TLS 1.3 refuses a client's certificate only after the handshake.
+  char byte = 0;
+  const auto soon = std::min(deadline, Clock::now() + std::chrono::milliseconds(300));
+  const int read = drive(session.get(), fd, soon, [&] { return SSL_read(session.get(), &byte, 1); });
+  if (read == SSL_ERROR_SSL) {
+    return "the broker refuses the TLS connection: " + newest_tls_error("unknown") +
+           (tls.cert_file.empty() ? "; it may want a client certificate (tls.cert_file)" : "");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string why_unreachable(const Endpoint& endpoint, const TlsConfig& tls, std::chrono::milliseconds limit) {
+  const auto deadline = Clock::now() + limit;
+  Socket socket;
+  if (std::string why = connect_to(endpoint, socket, deadline); !why.empty()) return why;
+  return endpoint.is_tls() ? shake_hands(endpoint, tls, socket.get(), deadline) : std::string();
+}
+
+void check_tls_files(const TlsConfig& tls) {
+  if (tls.cert_file.empty() && !tls.key_file.empty()) throw Failed("tls.key_file without tls.cert_file");
+  static_cast<void>(make_context(tls));
+}
+
+}  // namespace hb::bridge

@@ -1,0 +1,64 @@
+// One subscription: which topics are its own, and how their payloads become readings.
+#pragma once
+
+#include <hbcommon/decoder.hpp>
+#include <hbcommon/mapping.hpp>
+#include <hbcommon/topic.hpp>
+
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace hb::bridge {
+
+struct Subscription : codec::Mapping {
+  std::string topic;
+  std::int64_t qos = 1;
+  std::string share;
+
+  static constexpr auto options = std::tuple_cat(
+      hb::options(
+          hb::option<Subscription, std::string>(
+              "topic", &Subscription::topic,
+              "Topic template. {customer_id} is captured, {_} matches one level; every other level is itself.")
+              .required()
+              .example("\"wearables/{customer_id}/hr\""),
+          hb::option<Subscription, std::int64_t>("qos", &Subscription::qos,
+                                                 "0: may be lost; 1: at least once; 2: exactly once to this agent.")
+              .range(0, 2),
+          hb::option<Subscription, std::string>("share", &Subscription::share,
+                                                "Group that shares the messages: each goes to one of its members; "
+                                                "none: every subscriber gets all.")
+              .example("\"hbagent\"")),
+      codec::mapping_options<Subscription>());
+};
+
+// One thread at a time.
+class Route {
+ public:
+  // Throws hb::Failed, which names the subscription and the key.
+  Route(const Subscription& subscription, std::size_t max_payload);
+
+  // The filter to subscribe to, with its share.
+  const std::string& filter() const { return filter_; }
+  int qos() const { return qos_; }
+  // Whether the topic is this subscription's; then `id` is the customer that it names, if any.
+  bool match(std::string_view topic, std::string_view& id) const;
+  // `element`: the payload is one element of `each` alone, as decode handed it out; `id` is its customer.
+  void decode(const codec::Payload& payload, bool element, std::vector<codec::Decoded>& out);
+  // Whether a payload holds several readings, each with a place of its own.
+  bool has_elements() const { return has_elements_; }
+  // Whether the customer of an element is named around it, so that the element alone does not say it.
+  bool is_named_around() const { return is_named_around_; }
+
+ private:
+  codec::TopicTemplate template_;
+  std::string filter_;
+  int qos_;
+  bool has_elements_;
+  bool is_named_around_;
+  codec::Decoder decoder_;
+};
+
+}  // namespace hb::bridge

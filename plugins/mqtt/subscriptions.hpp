@@ -1,0 +1,58 @@
+// What the broker's session is subscribed to, kept over restarts: a subscription that stands is not made again, which
+// would bring its retained messages again, and one that is no longer configured is taken back.
+#pragma once
+
+#include <hbagent/host.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "paho.hpp"
+
+namespace hb::bridge {
+
+// One thread at a time.
+class Subscriptions {
+ public:
+  // filter -> QoS
+  using Wanted = std::map<std::string, int>;
+
+  // `session` names the session: what is kept of another one does not count. `file` is where it is kept; empty: nowhere.
+  Subscriptions(Wanted wanted, std::string session, std::string file, hb::Host host);
+
+  // A connection was made. Asks for what is missing, and takes back what is not wanted any more; does not wait. Returns
+  // whether the session ought to have been there and was not.
+  bool begin(paho::async_client& client, bool session_was_present);
+  // Looks at the answers, asks again for what was refused when it is time, and keeps what changed.
+  void look(paho::async_client& client);
+
+  // For a person; empty where every subscription stands or is under way.
+  std::string problem() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Asked {
+    std::string filter;
+    bool on;
+    paho::token_ptr token;
+  };
+
+  void ask(paho::async_client& client, const std::string& filter, bool on);
+  void settle(const Asked& asked);
+  void load();
+  void store();
+
+  const Wanted wanted_;
+  const std::string session_;
+  const std::string file_;
+  const hb::Host host_;
+  Wanted standing_;
+  std::vector<Asked> asked_;
+  std::map<std::string, std::string> refused_;  // filter -> why
+  Clock::time_point again_at_;
+};
+
+}  // namespace hb::bridge

@@ -1,0 +1,59 @@
+#include "route.hpp"
+
+#include <hbagent/catch.hpp>
+#include <hbagent/host.hpp>
+
+#include <string>
+
+namespace hb::bridge {
+namespace {
+
+Subscription plain(const std::string& topic) {
+  Subscription subscription;
+  subscription.topic = topic;
+  subscription.heart_rate.pointer = "/heart_rate";
+  subscription.time.pointer = "/time";
+  return subscription;
+}
+
+std::string why_not(const Subscription& subscription) {
+  try {
+    const Route route(subscription, 1024);
+  } catch (const Failed& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST_CASE("a topic that captures the customer needs no customer_id", "[route]") {
+  Route route(plain("wearables/{customer_id}/hr"), 1024);
+  std::string_view id;
+  REQUIRE(route.match("wearables/c-7/hr", id));
+  std::vector<codec::Decoded> decoded;
+  route.decode({.bytes = R"({"time":"2026-01-15T12:00:00Z","heart_rate":72})", .context_id = id}, false, decoded);
+  REQUIRE(decoded.size() == 1);
+  CHECK(decoded[0].outcome.ok());
+  CHECK(customer_id(decoded[0].reading) == "c-7");
+  CHECK_FALSE(route.match("wearables/c-7/battery", id));
+}
+
+TEST_CASE("a share becomes a shared subscription", "[route]") {
+  Subscription subscription = plain("wearables/{customer_id}/hr");
+  CHECK(Route(subscription, 1024).filter() == "wearables/+/hr");
+  subscription.share = "bridge";
+  CHECK(Route(subscription, 1024).filter() == "$share/bridge/wearables/+/hr");
+  subscription.share = "a/b";
+  CHECK(why_not(subscription).find("share = \"a/b\"") != std::string::npos);
+}
+
+TEST_CASE("a wrong subscription is named", "[route]") {
+  CHECK(why_not(plain("wearables/+/hr")).find("subscription to \"wearables/+/hr\"") != std::string::npos);
+  const std::string nobody = why_not(plain("wearables/hr"));
+  CHECK(nobody.find("customer_id") != std::string::npos);
+  Subscription topic = plain("wearables/hr");
+  topic.customer_id.from = codec::CustomerFrom::topic;
+  CHECK(why_not(topic).find("the topic has no {customer_id}") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace hb::bridge
