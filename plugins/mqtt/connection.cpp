@@ -56,7 +56,8 @@ paho::connect_options Connection::make_options(const Session& session) const {
       properties.add({paho::property::SESSION_EXPIRY_INTERVAL, seconds_value(session.expiry)});
     }
     if (session.receive_maximum) {
-      properties.add({paho::property::RECEIVE_MAXIMUM, static_cast<std::int16_t>(static_cast<std::uint16_t>(*session.receive_maximum))});
+      properties.add({paho::property::RECEIVE_MAXIMUM,
+                      static_cast<std::int16_t>(static_cast<std::uint16_t>(*session.receive_maximum))});
     }
     options.set_properties(std::move(properties));
   } else {
@@ -108,7 +109,8 @@ void Connection::open(const Session& session, OnMessage on_message) {
   client_->set_disconnected_handler(
       [this](const paho::properties&, paho::ReasonCode code) { lose(why_disconnected(code, config_)); });
   if (endpoint_.is_tls() && !config_.tls.verify) {
-    host_.warn("tls.verify = false: nobody checks that " + endpoint_.host_and_port() + " is the broker it claims to be");
+    host_.warn("tls.verify = false: nobody checks that " + endpoint_.host_and_port() +
+               " is the broker it claims to be");
   }
   try {
     const auto token = client_->connect(make_options(wanted));

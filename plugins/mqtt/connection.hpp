@@ -42,8 +42,8 @@ class Connection {
 
   // Says goodbye where that is possible, and waits until no message is being handled. [instance-thread]
   void close() noexcept;
-  // Cuts the connection off below Paho, so that what a message handler returns from is not acknowledged. It closes every
-  // connection of this process to that broker: the others reconnect. [any thread]
+  // Cuts the connection off below Paho, so that what a message handler returns from is not acknowledged. It closes
+  // every connection of this process to that broker: the others reconnect. [any thread]
   void sever() const noexcept;
 
   // Why it is lost; empty while it is not. [any thread]
@@ -69,9 +69,9 @@ class Connection {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::string lost_;       // guarded by mutex_
-  bool woken_ = false;     // guarded by mutex_
-  bool is_open_ = false;   // only the instance's thread
+  std::string lost_;      // guarded by mutex_
+  bool woken_ = false;    // guarded by mutex_
+  bool is_open_ = false;  // only the instance's thread
 };
 
 }  // namespace hb::bridge

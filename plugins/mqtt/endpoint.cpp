@@ -14,7 +14,7 @@ struct Scheme {
   const char* meaning;
   std::uint16_t port;
 };
-constexpr std::array kSchemes = {Scheme{"tcp", "tcp", 1883},  Scheme{"mqtt", "tcp", 1883}, Scheme{"ssl", "ssl", 8883},
+constexpr std::array kSchemes = {Scheme{"tcp", "tcp", 1883},   Scheme{"mqtt", "tcp", 1883}, Scheme{"ssl", "ssl", 8883},
                                  Scheme{"mqtts", "ssl", 8883}, Scheme{"ws", "ws", 80},      Scheme{"wss", "wss", 443}};
 
 [[noreturn]] void refuse(const std::string& server, const std::string& why) {

@@ -27,8 +27,9 @@ class MqttSink {
       connection_options<Config>(),
       hb::options(
           hb::option("topic", &Config::topic, "Topic to publish to; {customer_id} stands for the reading's customer."),
-          hb::option("qos", &Config::qos, "0: the broker confirms nothing, messages may be lost; 1: at least once; 2: "
-                                          "exactly once to the broker.")
+          hb::option("qos", &Config::qos,
+                     "0: the broker confirms nothing, messages may be lost; 1: at least once; 2: "
+                     "exactly once to the broker.")
               .range(0, 2),
           hb::option("retain", &Config::retain, "The broker keeps the newest message of each topic."),
           hb::option("message_expiry", &Config::message_expiry,

@@ -73,10 +73,12 @@ MqttSource::MqttSource(const Config& config, hb::Host host)
       subscriptions_(wanted(routes_), session_of(config), file_in(host.state_dir()), host),
       connection_(config, host),
       receive_clock_(host) {
-  const bool has_qos_2 = std::any_of(routes_.begin(), routes_.end(), [](const Route& route) { return route.qos() == 2; });
+  const bool has_qos_2 =
+      std::any_of(routes_.begin(), routes_.end(), [](const Route& route) { return route.qos() == 2; });
   if (has_qos_2 && config.version == Version::v3) {
-    host_.warn("qos = 2 with version = \"3.1.1\": messages in flight are lost when the agent is killed; use qos = 1, or "
-               "version = \"5\"");
+    host_.warn(
+        "qos = 2 with version = \"3.1.1\": messages in flight are lost when the agent is killed; use qos = 1, or "
+        "version = \"5\"");
   }
 }
 
@@ -242,8 +244,9 @@ void MqttSource::decode(const hb::DecodeInput& input, const hb::DecodeOutput& ou
     return output.reject(codec::text(codec::Reason::topic_not_mapped), "no subscription has this topic", input.payload);
   }
   if (origin.element && route->is_named_around()) id = input.key;
-  route->decode({.bytes = input.payload, .context_id = id, .received_us = input.received_us, .retained = input.retained},
-                origin.element, decoded_);
+  route->decode(
+      {.bytes = input.payload, .context_id = id, .received_us = input.received_us, .retained = input.retained},
+      origin.element, decoded_);
   for (const codec::Decoded& decoded : decoded_) {
     const codec::Outcome outcome = outcome_of(decoded);
     const char* const reason = codec::text(outcome.reason);

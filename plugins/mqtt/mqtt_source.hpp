@@ -83,8 +83,8 @@ class MqttSource {
 
   std::mutex mutex_;
   std::condition_variable gate_moved_;
-  Gate gate_ = Gate::shut;         // guarded by mutex_
-  std::exception_ptr failure_;     // guarded by mutex_
+  Gate gate_ = Gate::shut;      // guarded by mutex_
+  std::exception_ptr failure_;  // guarded by mutex_
 
   // Only Paho's thread, or, in decode, the instance's.
   hb::ReceiveClock receive_clock_;

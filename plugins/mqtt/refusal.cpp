@@ -6,20 +6,27 @@ namespace hb::bridge {
 namespace {
 
 // MQTT 3.1.1, section 3.2.2.3.
-constexpr std::array kConnack = {"", "unacceptable protocol version", "client identifier rejected",
-                                 "server unavailable", "bad user name or password", "not authorized"};
+constexpr std::array kConnack = {"",
+                                 "unacceptable protocol version",
+                                 "client identifier rejected",
+                                 "server unavailable",
+                                 "bad user name or password",
+                                 "not authorized"};
 
 std::string login_refused(const ConnectionConfig& config) {
   if (config.username.empty()) return "the broker wants a user name and password, and none is configured";
-  return "the broker refuses the login of user \"" + config.username + "\": look at username and password, or at its "
+  return "the broker refuses the login of user \"" + config.username +
+         "\": look at username and password, or at its "
          "access rules";
 }
 
 std::string refused_v3(int code, const ConnectionConfig& config) {
   switch (code) {
     case 1:
-      return "the broker does not speak MQTT " + std::string(config.version == Version::v5 ? "5; set version = "
-                                                             "\"3.1.1\"" : "3.1.1; set version = \"5\"");
+      return "the broker does not speak MQTT " + std::string(config.version == Version::v5
+                                                                 ? "5; set version = "
+                                                                   "\"3.1.1\""
+                                                                 : "3.1.1; set version = \"5\"");
     case 2:
       return "the broker refuses client_id = \"" + config.client_id + '"';
     case 3:

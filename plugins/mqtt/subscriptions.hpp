@@ -20,7 +20,8 @@ class Subscriptions {
   // filter -> QoS
   using Wanted = std::map<std::string, int>;
 
-  // `session` names the session: what is kept of another one does not count. `file` is where it is kept; empty: nowhere.
+  // `session` names the session: what is kept of another one does not count. `file` is where it is kept; empty:
+  // nowhere.
   Subscriptions(Wanted wanted, std::string session, std::string file, hb::Host host);
 
   // A connection was made. Asks for what is missing, and takes back what is not wanted any more; does not wait. Returns

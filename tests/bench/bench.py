@@ -11,12 +11,13 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import mqtt_scenarios  # noqa: E402
 import scenarios  # noqa: E402
 from measure import table  # noqa: E402
 from support.agent import binary  # noqa: E402
-from support.servers import REPOSITORY, KafkaServer, PostgresServer  # noqa: E402
+from support.servers import REPOSITORY, KafkaServer, MosquittoServer, PostgresServer  # noqa: E402
 
-NAMES = ["null", "start", "journal", "emit", "path", "kafka", "postgres", "idle"]
+NAMES = ["null", "start", "journal", "emit", "path", "kafka", "postgres", "idle", "mqtt", "latency"]
 
 
 def output_line(*command, line=0):
@@ -70,6 +71,12 @@ def measure_all(arguments, folder):
                 with PostgresServer() as postgres:
                     add("postgres", scenarios.kafka_to_postgres, kafka, postgres)
                     add("idle", scenarios.idle_memory, kafka, postgres)
+    if "mqtt" in arguments.only:
+        with KafkaServer() as kafka, MosquittoServer() as mosquitto:
+            add("mqtt", mqtt_scenarios.mqtt_to_kafka, kafka, mosquitto)
+    if "latency" in arguments.only:
+        with PostgresServer() as postgres, MosquittoServer() as mosquitto:
+            add("latency", mqtt_scenarios.mqtt_latency, mosquitto, postgres)
     return bench, rows
 
 

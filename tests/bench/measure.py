@@ -73,6 +73,7 @@ class Row:
     least_ratio: float = None  # what the ratio hbagent : baseline must be at least
     least: float = None        # what hbagent's median must be at least, or at most
     most: float = None
+    most_ratio: float = None   # or at most
     digits: int = 1
 
     @property
@@ -84,6 +85,8 @@ class Row:
     def target(self):
         if self.least_ratio is not None:
             return f"ratio >= {self.least_ratio}"
+        if self.most_ratio is not None:
+            return f"ratio <= {self.most_ratio}"
         if self.least is not None:
             return f">= {self.least:g}"
         return f"< {self.most:g}" if self.most is not None else ""
@@ -94,6 +97,8 @@ class Row:
         median = statistics.median(self.hbagent)
         if self.least_ratio is not None:
             return self.ratio >= self.least_ratio
+        if self.most_ratio is not None:
+            return self.ratio <= self.most_ratio
         if self.least is not None:
             return median >= self.least
         return median < self.most if self.most is not None else None
