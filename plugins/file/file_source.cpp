@@ -36,10 +36,6 @@ PathTemplate template_of(const std::string& text) {
   }
 }
 
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t\r") == std::string_view::npos;
-}
-
 }  // namespace
 
 FileSource::FileSource(const Config& config, Host host)

@@ -1,7 +1,9 @@
-// How the source `file` decodes a line that does not come from a file: a dead letter, or one that is tried out.
+// How the source `file` decodes lines that do not come from a file: a dead letter, or what is tried out.
 #include "decoders.hpp"
 #include "file_source.hpp"
 #include "origin.hpp"
+
+#include <utility>
 
 namespace hb::file {
 namespace {
@@ -22,6 +24,33 @@ std::unique_ptr<LineDecoder> with_header(std::unique_ptr<LineDecoder> decoder, c
   } catch (const BadFile& bad) {
     throw Retry("cannot read " + what + ": " + bad.what());
   }
+}
+
+// The first line, without its end, which goes from `left` too.
+std::string_view take_line(std::string_view& left) {
+  const std::size_t end = left.find('\n');
+  std::string_view line = left.substr(0, end);
+  left = end == std::string_view::npos ? std::string_view() : left.substr(end + 1);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+// In the order in which they lie in their line.
+void hand_out(const std::vector<Reading>& readings, const std::vector<Problem>& problems, const DecodeOutput& output) {
+  std::size_t told = 0;
+  const auto tell_readings = [&](std::size_t up_to) {
+    for (; told < up_to; ++told) output.reading(readings[told]);
+  };
+  for (const Problem& problem : problems) {
+    tell_readings(problem.readings_before);
+    const char* const reason = codec::text(problem.outcome.reason);
+    if (codec::is_no_reading(problem.outcome.reason)) {
+      output.discard(reason, problem.outcome.detail);
+    } else {
+      output.reject(reason, problem.outcome.detail, problem.bytes);
+    }
+  }
+  tell_readings(readings.size());
 }
 
 }  // namespace
@@ -47,29 +76,24 @@ void FileSource::decode(const DecodeInput& input, const DecodeOutput& output) {
   LineDecoder& decoder = decoder_for(!input.topic.empty() ? std::string(input.topic)
                                      : origin             ? origin->path
                                                           : template_.text());
+  const bool element = origin && origin->element > 0;
+  std::int64_t received_us = input.received_us;
   std::vector<Reading> readings;
   std::vector<Problem> problems;
-  if (input.payload.size() > config_.max_line.value) {
-    problems.push_back({{codec::Reason::too_large, "the line is longer than max_line"}, input.payload});
-  } else if (origin && origin->element > 0) {
-    decoder.decode_element(input.payload, input.key, input.received_us, readings, problems);
-  } else {
-    decoder.decode(input.payload, input.received_us, readings, problems);
-  }
-  std::size_t told = 0;
-  const auto tell_readings = [&](std::size_t up_to) {
-    for (; told < up_to; ++told) output.reading(readings[told]);
-  };
-  for (const Problem& problem : problems) {
-    tell_readings(problem.readings_before);
-    const char* const reason = codec::text(problem.outcome.reason);
-    if (codec::is_no_reading(problem.outcome.reason)) {
-      output.discard(reason, problem.outcome.detail);
-    } else {
-      output.reject(reason, problem.outcome.detail, problem.bytes);
+  for (std::string_view left = input.payload; !left.empty();) {
+    const std::string_view line = element ? std::exchange(left, {}) : take_line(left);
+    readings.clear();
+    problems.clear();
+    if (line.size() > config_.max_line.value) {
+      problems.push_back({{codec::Reason::too_large, "the line is longer than max_line"}, line});
+    } else if (element) {
+      decoder.decode_element(line, input.key, received_us, readings, problems);
+    } else if (!is_blank(line)) {
+      decoder.decode(line, received_us, readings, problems);
     }
+    if (!readings.empty()) received_us = readings.back().received_us + 1;
+    hand_out(readings, problems, output);
   }
-  tell_readings(readings.size());
 }
 
 }  // namespace hb::file

@@ -18,6 +18,11 @@ struct BadFile : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Such lines are passed over.
+inline bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
+
 // A part of a line that gave no reading.
 struct Problem {
   codec::Outcome outcome;

@@ -115,6 +115,36 @@ TEST_CASE("what comes of one input is told in its order") {
   CHECK(order == "a!0d");
 }
 
+TEST_CASE("lines are decoded each by itself, as they are in a file") {
+  Mended mended("a.jsonl");
+  mended.config.time.from = hb::codec::TimeFrom::receive;
+  mended.config.max_line = hb::Bytes{64};
+  TestHost host;
+  FileSource source(mended.config, host.host());
+  const auto decode = [&](std::string_view payload) {
+    hb::DecodeInput input;
+    input.payload = payload;
+    input.received_us = 77;
+    const TestDecode decoded(source, input);
+    std::string all;
+    for (const auto& reading : decoded.readings) {
+      CHECK(reading.time_us == reading.received_us);
+      all += std::string(hb::customer_id(reading)) + std::to_string(reading.time_us) + ' ';
+    }
+    for (const auto& refusal : decoded.refusals) all += refusal.reason + ':' + refusal.bytes + ' ';
+    return all;
+  };
+  const std::string a = R"({"customer_id":"a","heart_rate":1})", b = R"({"customer_id":"b","heart_rate":1})";
+  CHECK(decode(a + "\r\n \n\n" + b + "\n") == "a77 b78 ");
+  CHECK(decode("x\r\n" + b) == "b77 bad_json:x ");
+  CHECK(decode(R"({"customer_id":"a",)"
+               "\n"
+               R"("heart_rate":1})")
+            .find("bad_json") == 0);
+  CHECK(decode(std::string(65, 'x') + "\n" + a + "\n") == "a77 too_large:" + std::string(65, 'x') + ' ');
+  CHECK(decode("\n").empty());
+}
+
 TEST_CASE("an over-long line says that it is cut, and how long it was") {
   Mended mended("a.jsonl");
   write_file(mended.config.path, std::string(1000, 'x') + "\n");
