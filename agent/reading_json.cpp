@@ -47,12 +47,13 @@ bool take_heart_rate(const nlohmann::json& value, hb_reading& reading) {
 
 }  // namespace
 
-std::string reading_as_json(const hb_reading& reading) {
+std::string reading_as_json(const hb_reading& reading, JsonFlags flags) {
   nlohmann::ordered_json json;
   const auto* id_end = std::find(std::begin(reading.customer_id), std::end(reading.customer_id), '\0');
   json["customer_id"] = std::string(std::begin(reading.customer_id), id_end);
   json["time"] = iso_time(reading.time_us);
   json["heart_rate"] = reading.heart_rate;
+  if (flags == JsonFlags::always) json["flags"] = nlohmann::ordered_json::array();
   for (const auto& [bit, name] : kFlags) {
     if ((reading.flags & bit) != 0) json["flags"].push_back(name);
   }

@@ -9,8 +9,11 @@
 
 namespace hbagent {
 
-// For dead letters. Bytes of the id that are no UTF-8 become U+FFFD; received_us is not part of it.
-std::string reading_as_json(const hb_reading& reading);
+enum class JsonFlags { where_set, always };
+
+// For dead letters, and to be read; "flags" is an array of their names. Bytes of the id that are no UTF-8 become
+// U+FFFD; received_us is not part of it.
+std::string reading_as_json(const hb_reading& reading, JsonFlags flags = JsonFlags::where_set);
 
 // What reading_as_json wrote, with received_us = 0; nullopt for anything else, and for an id with U+FFFD in it, which
 // may have been another one.

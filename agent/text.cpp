@@ -73,6 +73,27 @@ std::optional<std::string> from_base64(std::string_view text) {
   return base64(out) == text ? std::optional(out) : std::nullopt;
 }
 
+std::optional<std::string> from_hex(std::string_view text) {
+  static constexpr std::string_view kWhiteSpace = " \t\r\n";
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    const int lower = c | 0x20;
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  };
+  std::string out;
+  out.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size();) {
+    if (kWhiteSpace.find(text[i]) != std::string_view::npos) {
+      ++i;
+      continue;
+    }
+    if (i + 1 == text.size() || digit(text[i]) < 0 || digit(text[i + 1]) < 0) return std::nullopt;
+    out += static_cast<char>(digit(text[i]) << 4 | digit(text[i + 1]));
+    i += 2;
+  }
+  return out;
+}
+
 std::string iso_time(std::int64_t time_us) {
   std::int64_t seconds = time_us / 1'000'000;
   std::int64_t micros = time_us % 1'000'000;

@@ -20,6 +20,8 @@ bool is_plain_text(std::string_view text);
 std::string base64(std::string_view bytes);
 // What base64 made; nullopt for anything else.
 std::optional<std::string> from_base64(std::string_view text);
+// Pairs of hexadecimal digits of either case, white space between pairs; nullopt for anything else.
+std::optional<std::string> from_hex(std::string_view text);
 // Microseconds since the epoch as 2026-11-22T10:00:00.123456Z; years beyond 9999 or before 0 as they are.
 std::string iso_time(std::int64_t time_us);
 // What iso_time made; nullopt for anything else.

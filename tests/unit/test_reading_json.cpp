@@ -25,6 +25,18 @@ TEST_CASE("a reading comes back from its text as it was") {
   }
 }
 
+TEST_CASE("flags are named, and may be there also where there are none") {
+  hb_reading reading{};
+  reading.customer_id[0] = 'a';
+  reading.heart_rate = 60;
+  const std::string before = R"({"customer_id":"a","time":"1970-01-01T00:00:00.000000Z","heart_rate":60)";
+  CHECK(reading_as_json(reading) == before + "}");
+  CHECK(reading_as_json(reading, JsonFlags::always) == before + R"(,"flags":[]})");
+  reading.flags = HB_FLAG_LOW | HB_FLAG_CLOCK;
+  CHECK(reading_as_json(reading) == before + R"(,"flags":["low","clock"]})");
+  CHECK(reading_as_json(reading, JsonFlags::always) == reading_as_json(reading));
+}
+
 TEST_CASE("what may have been another reading is not taken for one") {
   hb_reading foreign = hb::testing::make_reading("a\xff", 0, 60);
   CHECK_FALSE(reading_from_json(reading_as_json(foreign)));

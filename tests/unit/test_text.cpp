@@ -15,6 +15,15 @@ TEST_CASE("base64 is RFC 4648's, section 10") {
   CHECK(base64("\xff\xfe") == "//4=");
 }
 
+TEST_CASE("hex text is pairs of digits, with white space between them alone") {
+  CHECK(from_hex("") == "");
+  CHECK(from_hex(" 00ff\n7B 7d\r\n\t") == std::string("\0\xff{}", 4));
+  for (const char* wrong : {"0", "0 0", "0x00", "g0", "0g", "00,", "00 7", "\xc3\xa4"}) {
+    INFO(wrong);
+    CHECK_FALSE(from_hex(wrong));
+  }
+}
+
 TEST_CASE("times are shown to the microsecond, also before the epoch") {
   CHECK(iso_time(0) == "1970-01-01T00:00:00.000000Z");
   CHECK(iso_time(1'795'341'600'123'456) == "2026-11-22T10:00:00.123456Z");
