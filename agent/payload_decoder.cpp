@@ -7,14 +7,18 @@
 namespace hbagent {
 namespace {
 
+bool sound_id(const hb_reading& reading) {
+  return reading.customer_id[0] != '\0' && reading.customer_id[HB_CUSTOMER_ID_CAPACITY - 1] == '\0';
+}
+
 // What a call of the plugin hands out.
 class Parts {
  public:
-  explicit Parts(std::vector<DecodedPart>& parts) : parts_(parts) {
+  Parts(std::string_view payload, std::vector<DecodedPart>& parts) : payload_(payload), parts_(parts) {
     raw_.size = sizeof raw_;
     raw_.context = this;
     raw_.reading = [](void* self, const hb_reading* reading) {
-      if (reading != nullptr) static_cast<Parts*>(self)->add({0, *reading, {}, {}, {}});
+      if (reading != nullptr) static_cast<Parts*>(self)->add(*reading);
     };
     raw_.refuse = [](void* self, std::int32_t verdict, const char* reason, const char* detail, const void* bytes,
                      std::uint64_t size) {
@@ -39,7 +43,17 @@ class Parts {
   } catch (const std::exception& failure) {
     note(failure);
   }
-  void add(DecodedPart part) noexcept try { parts_.push_back(std::move(part)); } catch (const std::exception& failure) {
+  void add(const hb_reading& reading) noexcept try {
+    if (sound_id(reading)) {
+      parts_.push_back({0, reading, {}, {}, {}});
+    } else {
+      parts_.push_back({HB_VERDICT_REJECT,
+                        {},
+                        "bad_customer_id",
+                        "the customer id is empty or not terminated",
+                        std::string(payload_)});
+    }
+  } catch (const std::exception& failure) {
     note(failure);
   }
   void note(const std::exception& failure) noexcept {
@@ -50,6 +64,7 @@ class Parts {
     }
   }
 
+  const std::string_view payload_;
   std::vector<DecodedPart>& parts_;
   hb_decode_output raw_{};
   std::string fault_;
@@ -78,7 +93,7 @@ std::int32_t PayloadDecoder::decode(const PayloadInput& input, std::vector<Decod
   raw.topic = input.topic.empty() ? nullptr : input.topic.c_str();
   raw.received_us = input.received_us;
   parts.clear();
-  Parts taker(parts);
+  Parts taker(input.payload, parts);
   const std::int32_t status = instance_.decode(decoder_, raw, taker.raw(), error);
   if (status == HB_OK && !taker.fault().empty()) {
     error = taker.fault();

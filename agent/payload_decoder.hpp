@@ -34,8 +34,8 @@ class PayloadDecoder {
 
   // First of all. False: `error` says why this source can decode nothing.
   bool create(std::string& error);
-  // HB_OK, and all parts in their order; else `error` says why not, and HB_RETRY that something is missing that may
-  // come back.
+  // HB_OK, and all parts in their order, where a reading without a sound customer id is a refused one; else `error`
+  // says why not, and HB_RETRY that something is missing that may come back.
   std::int32_t decode(const PayloadInput& input, std::vector<DecodedPart>& parts, std::string& error);
 
  private:

@@ -83,6 +83,7 @@ bool ProcessorChain::process_one(Instance& instance, std::vector<hb_reading>& bu
         terms.added += after - count;
         count = after;
         if (retried) instance.set_state(Instance::State::up);
+        if (watch_ != nullptr) watch_->processed(count, verdicts);
         return apply_verdicts(instance, buffer, count, verdicts, terms);
       }
       status = HB_FAILED;
@@ -90,7 +91,8 @@ bool ProcessorChain::process_one(Instance& instance, std::vector<hb_reading>& bu
     failed = status != HB_RETRY && status != HB_REOPEN;
     instance.note_failure(error, !failed);
     instance.logger().log(failed ? LogLevel::error : LogLevel::warning, instance.component(), error);
-    if (failed) return false;
+    const bool again = watch_ == nullptr || watch_->failed(instance, error);
+    if (failed || !again) return false;
     if (instance.wait(backoff.next())) return false;
     std::copy(before_.begin(), before_.end(), buffer.begin());
     if (status == HB_REOPEN || closed) {

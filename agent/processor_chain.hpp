@@ -12,6 +12,19 @@
 
 namespace hbagent {
 
+// Room for what processors add to a slice of a batch.
+inline constexpr std::size_t kSpareReadings = 1024;
+
+// Sees what each processor does. Called on the emitting thread.
+class ProcessorWatch {
+ public:
+  virtual ~ProcessorWatch() = default;
+  // Of the `count` readings that it had or, at their end, added, those with a verdict go now.
+  virtual void processed(std::size_t count, const std::vector<Verdict>& verdicts) = 0;
+  // A call did not succeed. Whether one that asks to retry may be tried again.
+  virtual bool failed(const Instance& processor, const std::string& error) = 0;
+};
+
 class ProcessorChain {
  public:
   // Everything referred to outlives the chain.
@@ -30,6 +43,8 @@ class ProcessorChain {
   // then.
   std::int64_t process(std::vector<hb_reading>& buffer, std::size_t count, SourceTerms& terms, bool& failed);
 
+  // `watch` outlives the chain. Before process.
+  void set_watch(ProcessorWatch& watch) { watch_ = &watch; }
   bool empty() const { return instances_.empty(); }
   void request_stop();
   const std::vector<std::unique_ptr<Instance>>& instances() const { return instances_; }
@@ -44,6 +59,7 @@ class ProcessorChain {
 
   const std::string source_;
   DeadLetterBox& dead_letters_;
+  ProcessorWatch* watch_ = nullptr;
   std::vector<std::unique_ptr<Instance>> instances_;
   VerdictList verdicts_;
   std::vector<hb_reading> before_;  // what a retry starts from

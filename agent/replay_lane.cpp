@@ -9,11 +9,7 @@
 namespace hbagent {
 namespace {
 
-constexpr std::size_t kSpareReadings = 64;  // room for what processors add to one reading
-
-bool sound_id(const hb_reading& reading) {
-  return reading.customer_id[0] != '\0' && reading.customer_id[HB_CUSTOMER_ID_CAPACITY - 1] == '\0';
-}
+constexpr std::size_t kSpareForOne = 64;  // room for what processors add to one reading
 
 std::int64_t received_us(const StoredLetter& letter) {
   return letter.received_us != 0 ? letter.received_us : letter.time_us;
@@ -122,9 +118,6 @@ bool JournalLane::decode(ReplayedLetter& result, SourceTerms& terms) {
   for (DecodedPart& part : parts) {
     ++terms.received;
     if (part.verdict == 0) last_received_us_ = std::max(last_received_us_, part.reading.received_us);
-    if (part.verdict == 0 && !sound_id(part.reading)) {
-      part = {HB_VERDICT_REJECT, {}, "bad_customer_id", "the customer id is empty or not terminated", letter.payload};
-    }
     if (part.verdict == HB_VERDICT_DISCARD) {
       add(terms.discarded, part.reason, 1);
     } else if (part.verdict == HB_VERDICT_REJECT) {
@@ -145,7 +138,7 @@ bool JournalLane::process(const hb_reading& reading, std::size_t first_processor
   }
   ProcessorChain* const processors = chain(first_processor, result.left_why);
   if (processors == nullptr) return false;
-  buffer_.resize(1 + kSpareReadings);
+  buffer_.resize(1 + kSpareForOne);
   buffer_[0] = reading;
   refused_->all.clear();
   bool failed = false;

@@ -9,8 +9,6 @@
 namespace hbagent {
 namespace {
 
-constexpr std::size_t kSpareReadings = 1024;  // room for what processors add
-
 bool sound_id(const hb_reading& reading) {
   return reading.customer_id[0] != '\0' && reading.customer_id[HB_CUSTOMER_ID_CAPACITY - 1] == '\0';
 }
