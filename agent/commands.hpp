@@ -67,6 +67,20 @@ int audit_stored(const RunOptions& options, const StoredAudit& asked);
 // "10s"; nullopt: no duration.
 std::optional<std::chrono::microseconds> parse_wait(const std::string& text);
 
+// What `decode` is to decode.
+struct DecodeRequest {
+  std::string source;  // a source's name; or the file, where there is one source and `file` is empty
+  std::string file;    // with the payload; empty or "-": standard input
+  std::string batch;   // file with many cases instead, "-": standard input; what stands below is each one's own then
+  std::string topic;   // where the payload is to be taken to come from; empty: not said
+  std::optional<std::string> key;
+  bool hex = false, retain = false;
+  std::optional<std::int64_t> received_us;  // us since the epoch; nullopt: now
+};
+// Payloads through a source's decoding and the processors; prints what comes of each. Connects nowhere, and touches
+// nothing on disk, whether an agent runs or not.
+int decode(const RunOptions& options, const DecodeRequest& request);
+
 int show_version(const std::vector<std::string>& plugin_dirs);
 
 }  // namespace hbagent

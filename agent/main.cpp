@@ -78,6 +78,39 @@ CLI::Option* add_stored_audit(CLI::App& audit, hbagent::StoredAudit& asked) {
   return postgres;
 }
 
+CLI::App* add_decode(CLI::App& app, hbagent::RunOptions& options, hbagent::DecodeRequest& asked) {
+  CLI::App* decode = app.add_subcommand(
+      "decode", "Show what a payload becomes in a source's decoding and the processors; connects nowhere");
+  decode->add_option("SOURCE", asked.source, "Name of the source; may be left out where there is only one");
+  decode->add_option("FILE", asked.file, "File that holds the payload; standard input where absent or -");
+  auto* batch = decode->add_option("--batch", asked.batch, "File with many cases, or -; see below");
+  batch->type_name("FILE");
+  auto* topic = decode->add_option("--topic", asked.topic, "Topic or file that it is to be taken to come from");
+  auto* hex = decode->add_flag("--hex", asked.hex, "The payload is given as hex text");
+  auto* retain = decode->add_flag("--retain", asked.retain, "It is an old value that a broker kept");
+  const auto take_time = [&](const std::string& text) {
+    asked.received_us = hbagent::parse_rfc3339(text);
+    if (!asked.received_us) {
+      throw CLI::ValidationError("--received-at", text + " is no time such as 2026-01-01T00:00:00Z");
+    }
+  };
+  auto* received = decode->add_option_function<std::string>("--received-at", take_time, "When it was received; now");
+  received->type_name("TIME");
+  auto* key = decode->add_option("--key", asked.key, "Key of the record that holds it");
+  for (CLI::Option* each : {topic, hex, retain, received, key}) batch->excludes(each);
+  decode->footer(R"(Prints a JSON object a line, in message order: for a reading
+  {"customer_id":..,"time":..,"heart_rate":..,"flags":[..]}
+and for what gives none, or is removed by a processor,
+  {"reject":"reason","detail":..}
+
+With --batch each line of the file is a case, of which only the payload must be there:
+  {"topic":..,"encoding":"utf8" or "hex","payload":..,"retain":..,"received_at":..,"key":..}
+and is answered by an array in a line. Each is decoded as if it were the only one, but a processor
+that remembers readings remembers those of the cases before.)");
+  add_common(*decode, options, true);
+  return decode;
+}
+
 int run(int argc, char** argv) {
   hbagent::RunOptions options;
   CLI::App app(
@@ -109,6 +142,9 @@ int run(int argc, char** argv) {
   init->add_option("PLUGIN", init_plugins, "Plugins, in order; source:NAME or sink:NAME where a name is both")
       ->required();
   add_plugin_dir(*init, options);
+
+  hbagent::DecodeRequest payload;
+  CLI::App* decode = add_decode(app, options, payload);
 
   CLI::App* journal = app.add_subcommand("journal", "Look into the journal on disk, or mend it");
   journal->require_subcommand(1);
@@ -158,6 +194,7 @@ int run(int argc, char** argv) {
   if (version) return hbagent::show_version(options.plugin_dirs);
   if (check->parsed()) return hbagent::check_config(options, connect);
   if (plugins->parsed()) return hbagent::show_plugins(options.plugin_dirs, plugin_name, markdown);
+  if (decode->parsed()) return hbagent::decode(options, payload);
   if (journal_info->parsed()) return hbagent::journal_info(options);
   if (journal_verify->parsed()) return hbagent::journal_verify(options);
   if (journal_forget->parsed()) return hbagent::journal_forget(options, journal_sink);

@@ -41,7 +41,7 @@ def test_version_names_the_abi_and_the_plugin_folders(tmp_path):
     assert folders[:4] == [str(tmp_path), "/opt/one", "/opt/two", str(own)]
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["plugins"], ["init"], ["dlq"], ["dlq", "replay"]],
+@pytest.mark.parametrize("command", [[], ["check"], ["decode"], ["plugins"], ["init"], ["dlq"], ["dlq", "replay"]],
                          ids=lambda words: " ".join(words) or "none")
 def test_help_goes_to_standard_output(command):
     shown = hbagent(*command, "--help")

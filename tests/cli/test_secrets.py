@@ -48,7 +48,8 @@ def hbagent(*arguments):
 
 
 @pytest.mark.parametrize("case", WRONG)
-@pytest.mark.parametrize("command", [["check", "-c"], ["--log-level", "debug", "-c"]], ids=["check", "run"])
+@pytest.mark.parametrize("command", [["check", "-c"], ["decode", "-c"], ["--log-level", "debug", "-c"]],
+                         ids=["check", "decode", "run"])
 def test_wrong_configuration_does_not_show_the_secret(command, case, tmp_path):
     config = tmp_path / "agent.toml"
     (tmp_path / "secret").write_text(SECRET + "\n")

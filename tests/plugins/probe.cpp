@@ -63,7 +63,7 @@ class ProbeSource {
     }
   }
   // Numbers, which become the times of readings, and other words: "zero" holds no reading, "wait" cannot be decoded
-  // now, "fail" never.
+  // now, "fail" never, and "what" is answered with what came with it.
   void decode(const hb::DecodeInput& input, const hb::DecodeOutput& output) const {
     std::istringstream words{std::string(input.payload)};
     for (std::string word; words >> word;) {
@@ -71,6 +71,10 @@ class ProbeSource {
       if (word == "fail") throw hb::Failed("the probe cannot decode this");
       if (word == "zero") {
         output.discard("zero_bpm");
+      } else if (word == "what") {
+        std::string told = std::string(input.topic) + " at " + std::to_string(input.received_us);
+        if (input.retained) told += ", retained";
+        output.discard("told", told.c_str());
       } else if (word.find_first_not_of("0123456789") != std::string::npos) {
         output.reject("no_number", "for the test", word);
       } else {
