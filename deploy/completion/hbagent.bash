@@ -22,12 +22,15 @@ _hbagent_names() {
     }'
 }
 
-# Completes with the files of one ending, and with folders.
+# Completes with the files of one ending, or with any, and with folders.
 _hbagent_files() {
   compopt -o filenames 2>/dev/null
   mapfile -t COMPREPLY < <(
-    compgen -d -- "$1"
-    [[ $2 == folders ]] || compgen -f -X "!*.$2" -- "$1"
+    case $2 in
+      any) compgen -f -- "$1" ;;
+      folders) compgen -d -- "$1" ;;
+      *) compgen -d -- "$1"; compgen -f -X "!*.$2" -- "$1" ;;
+    esac
   )
 }
 
@@ -60,8 +63,9 @@ _hbagent() {
     case ${words[i]} in
       --plugin-dir) folders+=(--plugin-dir "${words[++i]/#\~/$HOME}") ;;
       --plugin-dir=*) folders+=("${words[i]}") ;;
-      -c | --config | --log-format | --log-level | --reason | --source | --id | --postgres | --table | --wait | --since | --until) ((++i)) ;;
-      check | plugins | init | journal | dlq | audit) [[ -n $command ]] || command=${words[i]} ;;
+      -c | --config | --log-format | --log-level | --reason | --source | --id | --postgres | --table | --wait | --since | \
+        --until | --batch | --topic | --received-at | --key) ((++i)) ;;
+      check | plugins | init | decode | journal | dlq | audit) [[ -n $command ]] || command=${words[i]} ;;
       info | verify | forget | repair) [[ $command != journal ]] || command="journal ${words[i]}" ;;
       list | show | replay) [[ $command != dlq ]] || command="dlq ${words[i]}" ;;
     esac
@@ -77,16 +81,24 @@ _hbagent() {
     --plugin-dir) _hbagent_files "$current" folders && return ;;
     --log-format) _hbagent_words "$current" 'text json' && return ;;
     --log-level) _hbagent_words "$current" 'debug info warning error' && return ;;
+    --batch) _hbagent_files "$current" any && return ;;
     --reason | --source | --id | --postgres | --table | --wait | --since | --until) return ;;
+    --topic | --received-at | --key) return ;;
   esac
   local binary=${words[0]/#\~/$HOME}
   case $command in
     '') if [[ $current == -* ]]; then
         _hbagent_words "$current" '--config --plugin-dir --log-format --log-level --version --help'
       else
-        _hbagent_words "$current" 'check plugins init journal dlq audit'
+        _hbagent_words "$current" 'check plugins init decode journal dlq audit'
       fi ;;
     check) _hbagent_words "$current" '--config --connect --plugin-dir --help' ;;
+    decode) if [[ $current == -* ]]; then
+        _hbagent_words "$current" \
+          '--config --topic --hex --retain --received-at --key --batch --plugin-dir --help'
+      else
+        _hbagent_files "$current" any
+      fi ;;
     audit) _hbagent_words "$current" \
       '--config --json --postgres --generator --table --wait --since --until --all --plugin-dir --help' ;;
     journal) _hbagent_words "$current" 'info verify forget repair --help' ;;

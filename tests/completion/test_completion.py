@@ -43,7 +43,7 @@ def complete(*words, cwd):
 
 
 @pytest.mark.parametrize(("words", "answers"), [
-    ([""], ["audit", "check", "dlq", "init", "journal", "plugins"]),
+    ([""], ["audit", "check", "decode", "dlq", "init", "journal", "plugins"]),
     (["p"], ["plugins"]),
     (["--log-"], ["--log-format", "--log-level"]),
     (["--log-level", "w"], ["warning"]),
@@ -59,6 +59,11 @@ def complete(*words, cwd):
     (["dlq", "list", "--"], ["--config", "--help", "--json", "--plugin-dir", "--reason", "--source"]),
     (["dlq", "replay", "--reason", "list", "--i"], ["--id"]),
     (["dlq", "replay", "--reason", ""], []),
+    (["decode", "--re"], ["--received-at", "--retain"]),
+    (["decode", "-c", "agent.toml", "no"], ["notes.txt"]),
+    (["decode", "--batch", ""], ["agent.toml", "edge site", "notes.txt"]),
+    (["decode", "--topic", "check", "--h"], ["--help", "--hex"]),
+    (["decode", "--key", ""], []),
     (["audit", "-c", "agent.toml", "--p"], ["--plugin-dir", "--postgres"]),
     (["audit", "--postgres", "check", "--g"], ["--generator"]),
     (["audit", "--since", ""], []),
@@ -89,7 +94,7 @@ def test_answers_are_all_plugins_of_the_binary_each_under_a_name_that_init_takes
 
 
 def test_options_offered_are_those_that_the_help_names(folder):
-    for command in ([], ["check"], ["plugins"], ["init"]):
+    for command in ([], ["check"], ["plugins"], ["init"], ["decode"]):
         text = subprocess.run([binary(), *command, "--help"], capture_output=True, text=True, check=True).stdout
         named = {word.strip(",") for line in text.splitlines() if line.startswith("  -")
                  for word in line.split()[0].split(",") if word.startswith("--")}
