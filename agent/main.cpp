@@ -106,7 +106,8 @@ and for what gives none, or is removed by a processor,
 With --batch each line of the file is a case, of which only the payload must be there:
   {"topic":..,"encoding":"utf8" or "hex","payload":..,"retain":..,"received_at":..,"key":..}
 and is answered by an array in a line. Each is decoded as if it were the only one, but a processor
-that remembers readings remembers those of the cases before.)");
+that remembers readings remembers those of the cases before. A line that is no case, or that the
+source cannot decode at all, ends it, and is named.)");
   add_common(*decode, options, true);
   return decode;
 }
