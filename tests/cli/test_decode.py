@@ -20,6 +20,9 @@ KAFKA = '[journal]\nmode = "memory"\n[[source]]\nplugin = "kafka"\nbrokers = "12
 ARRAYS = ('[[source]]\nplugin = "file"\nname = "arrays"\npath = "{folder}/arrays.jsonl"\neach = "/data"\n'
           'customer_id = {{ pointer = "/id" }}\ntime = {{ pointer = "/t" }}\nheart_rate = {{ pointer = "/hr" }}\n')
 WARDS = '[[source]]\nplugin = "file"\nname = "wards"\npath = "{folder}/ward-*.csv"\n'
+MQTT = ('[[source]]\nplugin = "mqtt"\nserver = "tcp://127.0.0.1:{port}"\nclient_id = "edge"\n[[source.subscription]]\n'
+        'topic = "wearables/{{customer_id}}/hr"\ndecoder = "json"\nheart_rate = {{ pointer = "/hr" }}\n'
+        'time = "receive"\n')
 PROBE = '[[source]]\nplugin = "probe"\n'
 PROBE_FOLDER = binary().resolve().parents[1] / "tests/plugins"
 
@@ -137,6 +140,19 @@ def test_key_topic_and_retain_reach_the_source(config):
     assert told == [{"reject": "told", "detail": "a/b at 7000000, retained"}]
     assert decode(probe, "--plugin-dir", PROBE_FOLDER, "--received-at", "1970-01-01T00:00:07Z", payload="what") == [
         {"reject": "told", "detail": " at 7000000"}]
+
+
+def test_a_topic_says_which_subscription_and_customer(config):
+    path = config(MQTT + VALIDATE)
+    asked = ["--received-at", RECEIVED, "--topic"]
+    anna = reading("anna", 60, "2026-01-15T12:00:00.000000Z")
+    assert decode(path, *asked, "wearables/anna/hr", payload='{"hr": 60}') == [anna]
+    assert short(decode(path, *asked, "wearables/anna/battery", payload='{"hr": 60}')) == ["topic_not_mapped"]
+    assert short(decode(path, *asked, "wearables/anna/hr", "--retain", payload='{"hr": 60}')) == ["retained_without_time"]
+    batch = "".join(json.dumps({"topic": f"wearables/{name}/hr", "payload": '{"hr": 60}', "retain": name == "bert",
+                                "received_at": RECEIVED}) + "\n" for name in ("anna", "bert"))
+    answers = decode(path, "--batch", "-", payload=batch)
+    assert [short(each) for each in answers] == [["anna"], ["retained_without_time"]]
 
 
 def test_a_batch_is_answered_line_by_line_in_its_order(config, tmp_path):
