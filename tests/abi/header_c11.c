@@ -1,4 +1,5 @@
 #include <hbagent/decode.h>
+#include <hbagent/journal.h>
 #include <hbagent/plugin.h>
 #include <hbagent/stored.h>
 

@@ -89,7 +89,7 @@ def csv_sink(path, more=""):
 def test_sdk_is_headers_and_cmake_files_only(sdk):
     files = {path.relative_to(sdk) for path in sdk.rglob("*") if path.is_file()}
     assert {path.suffix for path in files} <= {".h", ".hpp", ".cmake", ".map", ".cpp"}
-    assert {path.name for path in files if path.suffix == ".h"} == {"plugin.h", "decode.h", "stored.h"}
+    assert {path.name for path in files if path.suffix == ".h"} == {"plugin.h", "decode.h", "journal.h", "stored.h"}
     installed = {path.name for path in files if path.parts[0] == "include"}
     assert installed == {path.name for path in (REPOSITORY / "sdk/include").rglob("*.h*")}
 
