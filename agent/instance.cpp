@@ -194,8 +194,13 @@ void Instance::fill_host() {
     });
   };
   host_.extension = [](void* self, const char* id) -> const void* {
-    static constexpr hb_journal kOnDisk{sizeof(hb_journal), 1};
-    static constexpr hb_journal kInMemory{sizeof(hb_journal), 0};
+    static constexpr auto kWaitRoom = [](void* context, std::uint32_t milliseconds) -> std::int32_t {
+      return guarded<std::int32_t>(context, HB_RETRY, [&](Instance& owner) {
+        return owner.port_->wait_room(std::chrono::milliseconds(milliseconds));
+      });
+    };
+    static constexpr hb_journal kOnDisk{sizeof(hb_journal), 1, kWaitRoom};
+    static constexpr hb_journal kInMemory{sizeof(hb_journal), 0, kWaitRoom};
     const auto& instance = *static_cast<Instance*>(self);
     if (instance.port_ == nullptr || id == nullptr || std::strcmp(id, HB_JOURNAL_EXTENSION) != 0) return nullptr;
     return instance.port_->journal_survives_process() ? &kOnDisk : &kInMemory;

@@ -26,8 +26,9 @@ class SourcePort {
   virtual std::uint64_t acked() = 0;
   virtual std::int32_t dead_letter(const hb_dead_letter& letter) = 0;
   virtual void discard(const std::string& reason, std::uint64_t count) = 0;
-  // Whether what emit has taken outlives this process.
+  // What hbagent.journal/1 says.
   virtual bool journal_survives_process() const { return false; }
+  virtual std::int32_t wait_room(std::chrono::milliseconds) { return HB_OK; }
 };
 
 struct Verdict {

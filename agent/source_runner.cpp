@@ -223,6 +223,12 @@ bool SourceRunner::reject_unsound_ids(std::vector<hb_reading>& buffer, std::size
   return true;
 }
 
+std::int32_t SourceRunner::wait_room(std::chrono::milliseconds time) {
+  if (cut_) return HB_END;
+  if (around_.journal.wait_room(index_, Journal::Clock::now() + time)) return HB_OK;
+  return cut_ ? HB_END : HB_RETRY;
+}
+
 std::uint64_t SourceRunner::acked() {
   const std::uint64_t token = around_.journal.acked(index_);
   if (token == safe_token_) return token;

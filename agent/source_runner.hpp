@@ -62,6 +62,7 @@ class SourceRunner final : public SourcePort {
   std::int32_t dead_letter(const hb_dead_letter& letter) override;
   void discard(const std::string& reason, std::uint64_t count) override;
   bool journal_survives_process() const override { return around_.journal.survives_process(); }
+  std::int32_t wait_room(std::chrono::milliseconds time) override;
 
  private:
   void thread_main();

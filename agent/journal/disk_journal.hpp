@@ -54,6 +54,9 @@ class DiskJournal final : public JournalCore {
   void place(Sink& sink) override;
   void cursors_moved() override;
   void fill(Snapshot& view) const override;
+  bool has_spare_room() const override {
+    return sync_failure_.empty() && (settings_.drop_oldest || log_.has_spare_room(kSliceReadings));
+  }
   std::uint64_t done_by_all() const override;
 
   void load_cursors();

@@ -67,6 +67,9 @@ class Journal {
   // `stopped`: the source was stopped meanwhile; what was taken until then stays and is accounted for.
   virtual AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token,
                               SourceTerms terms) = 0;
+  // Waits until an append of a few readings would not have to wait for room, by all that can be known before; false:
+  // not by `deadline`, or the source is stopped.
+  virtual bool wait_room(std::size_t source, Clock::time_point deadline) = 0;
   // Adds to the source's account what never becomes a reading.
   virtual void account(std::size_t source, const SourceTerms& terms) = 0;
   // The newest token of the source up to which everything is safe; 0: none.

@@ -71,6 +71,14 @@ void JournalCore::remove_sink(std::size_t index, bool for_good) {
   more_done_.notify_all();
 }
 
+bool JournalCore::wait_room(std::size_t index, Clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  if (has_spare_room()) return !source(index).stopped;
+  cursors_moved();  // as an append would: a start may find a journal that nobody needs any more
+  return wait_for_room(
+      lock, source(index), [this] { return has_spare_room(); }, deadline);
+}
+
 void JournalCore::account(std::size_t index, const SourceTerms& terms) {
   const std::lock_guard lock(mutex_);
   source(index).terms += terms;

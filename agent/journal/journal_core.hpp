@@ -20,6 +20,7 @@ class JournalCore : public Journal {
   std::size_t add_sink(const JournalSink& sink) override;
   void close_sink(std::size_t sink) override;
   void remove_sink(std::size_t sink, bool for_good) override;
+  bool wait_room(std::size_t source, Clock::time_point deadline) override;
   void account(std::size_t source, const SourceTerms& terms) override;
   std::uint64_t acked(std::size_t source) const override;
   void wait_acked(std::size_t source, std::uint64_t token, Clock::time_point deadline) override;
@@ -80,6 +81,7 @@ class JournalCore : public Journal {
   virtual void place(Sink& sink) = 0;
   virtual void cursors_moved() = 0;             // some sink is done with more than before
   virtual void fill(Snapshot& view) const = 0;  // what the journal itself has to say
+  virtual bool has_spare_room() const = 0;      // for more than one append
 
   Source& source(std::size_t index) const { return *sources_[index]; }
   Sink& sink(std::size_t index) const { return *sinks_[index]; }
@@ -90,9 +92,10 @@ class JournalCore : public Journal {
   // when_full = "drop_oldest" takes what lies before `end` from a sink that is configured.
   void drop_before(Sink& sink, std::uint64_t end);
   void tell_dropped(const std::string& sink, std::uint64_t readings);
-  // Waits until `room` holds or the source is stopped: false. Sinks take what there is meanwhile.
+  // Waits until `room` holds; false: not by `deadline`, or the source is stopped. Sinks take what there is meanwhile.
   template <class Room>
-  bool wait_for_room(std::unique_lock<std::mutex>& lock, const Source& source, Room room);
+  bool wait_for_room(std::unique_lock<std::mutex>& lock, const Source& source, Room room,
+                     Clock::time_point deadline = Clock::time_point::max());
   // Copies what the sink wants out of readings of one source; counts the others as filtered.
   static void pick(const JournalSink& spec, bool source_wanted, std::uint32_t source,
                    std::span<const hb_reading> readings, JournalBatch& batch);
@@ -117,15 +120,15 @@ class JournalCore : public Journal {
 };
 
 template <class Room>
-bool JournalCore::wait_for_room(std::unique_lock<std::mutex>& lock, const Source& source, Room room) {
-  if (!room() && !source.stopped) {
-    // No fuller batch will come: whoever waits for one takes what there is.
-    ++blocked_appenders_;
-    for (const auto& sink : sinks_) sink->wake.notify_one();
-    has_room_.wait(lock, [&] { return source.stopped || room(); });
-    --blocked_appenders_;
-  }
-  return !source.stopped;
+bool JournalCore::wait_for_room(std::unique_lock<std::mutex>& lock, const Source& source, Room room,
+                                Clock::time_point deadline) {
+  if (room() || source.stopped) return !source.stopped;
+  // No fuller batch will come: whoever waits for one takes what there is.
+  ++blocked_appenders_;
+  for (const auto& sink : sinks_) sink->wake.notify_one();
+  const bool has_room = has_room_.wait_until(lock, deadline, [&] { return source.stopped || room(); });
+  --blocked_appenders_;
+  return has_room && !source.stopped;
 }
 
 }  // namespace hbagent

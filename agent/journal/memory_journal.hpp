@@ -50,6 +50,7 @@ class MemoryJournal final : public JournalCore {
   void place(Sink& sink) override;
   void cursors_moved() override;
   void fill(Snapshot& view) const override;
+  bool has_spare_room() const override { return drop_oldest_ || room() >= kChunkReadings / 2; }
   std::uint64_t done_by_all() const override;
   std::size_t room() const;  // readings that fit now
   bool make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t wanted);

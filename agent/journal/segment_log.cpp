@@ -74,6 +74,13 @@ bool SegmentLog::fits(std::size_t readings) const {
   return newest_->written + names + frames_size(readings) <= settings_.segment_size;
 }
 
+bool SegmentLog::has_spare_room(std::size_t readings) const {
+  const std::lock_guard lock(mutex_);
+  if ((segments_.size() + 1) * settings_.segment_size <= max_bytes()) return true;
+  const std::uint64_t least = names_size(names_) + readings * (sizeof(FrameHeader) + sizeof(hb_reading));
+  return newest_->written + least <= settings_.segment_size;
+}
+
 bool SegmentLog::may_grow() const {
   return used_bytes() + settings_.segment_size <= max_bytes();
 }

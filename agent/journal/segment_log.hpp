@@ -65,6 +65,9 @@ class SegmentLog {
   bool fits(std::size_t readings) const;
   // Whether another segment may be started within the bound.
   bool may_grow() const;
+  // Whether an append of so many readings fits, in frames as small as they can be; another thread may append. [any
+  // thread]
+  bool has_spare_room(std::size_t readings) const;
   // [appender] Starts a segment whose first reading has this position. Throws std::system_error: nothing changed.
   void start_segment(std::uint64_t position);
   // [appender] Writes readings that fit. They are in the kernel's hands when it returns; when it throws

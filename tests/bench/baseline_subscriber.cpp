@@ -3,8 +3,8 @@
 //   bench_baseline_subscriber SERVER CLIENT_ID FILTER QOS COUNT FILE
 //
 // Goes on with the persistent session of CLIENT_ID (or begins it), and writes each payload into FILE within the message
-// callback, so before it is acknowledged. COUNT 0: only makes the session. Prints one line of JSON after COUNT messages;
-// its clock begins before the client is made.
+// callback, so before it is acknowledged. COUNT 0: only makes the session. Prints one line of JSON after COUNT
+// messages; its clock begins before the client is made.
 #include <fcntl.h>
 #include <mqtt/async_client.h>
 #include <unistd.h>

@@ -1,6 +1,7 @@
 // What both journals promise to those who come in by a second way, or look on from outside.
 #include <hbagent/testing.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <thread>
@@ -96,6 +97,45 @@ TEST_CASE("a source that waits for its turn behind one that waits for room can b
   journal.stop_source(behind);
   two.join();
   CHECK(journal.snapshot().sources[full].balanced());
+  journal.stop_source(full);
+  one.join();
+}
+
+TEST_CASE("a source can wait for room without an append that waits for it") {
+  const Both both(GENERATE(false, true));
+  Journal& journal = *both.journal;
+  const std::size_t full = journal.add_source("full"), looking = journal.add_source("looking");
+  const std::size_t sink = journal.add_sink({"s", {}, 0, false});
+  CHECK(journal.wait_room(looking, Clock::now()));
+  std::atomic<std::uint64_t> last{0};
+  std::thread one([&] {
+    for (std::uint64_t token = 1; both.append(full, 100, token) == AppendResult::appended; ++token) last = token;
+  });
+  while (journal.wait_room(looking, Clock::now())) std::this_thread::yield();
+  CHECK_FALSE(journal.wait_room(looking, Clock::now() + std::chrono::milliseconds(5)));
+  journal.stop_source(full);
+  one.join();
+
+  auto waiting = std::async(std::launch::async,
+                            [&] { return journal.wait_room(looking, Clock::now() + std::chrono::seconds(60)); });
+  for (std::size_t read = 0; read < last * 100; read += both.read_and_commit(sink, 1000)) continue;
+  CHECK(waiting.get());
+  CHECK(both.append(looking, 10, 1) == AppendResult::appended);
+}
+
+TEST_CASE("a source that waits for room can be stopped") {
+  const Both both(GENERATE(false, true));
+  Journal& journal = *both.journal;
+  const std::size_t full = journal.add_source("full"), looking = journal.add_source("looking");
+  journal.add_sink({"s", {}, 0, false});
+  std::thread one([&] {
+    for (std::uint64_t token = 1; both.append(full, 100, token) == AppendResult::appended; ++token) continue;
+  });
+  while (journal.wait_room(looking, Clock::now())) std::this_thread::yield();
+  auto waiting = std::async(std::launch::async,
+                            [&] { return journal.wait_room(looking, Clock::now() + std::chrono::seconds(60)); });
+  journal.stop_source(looking);
+  CHECK_FALSE(waiting.get());
   journal.stop_source(full);
   one.join();
 }

@@ -120,11 +120,19 @@ class Host {
   // Whether readings that emit has taken survive the death of the agent's process. Where they do not, and where the
   // agent does not say (it is older), they are safe only once acked() has reached their token.
   bool journal_survives_process() const {
-    const auto* const journal = static_cast<const hb_journal*>(extension(HB_JOURNAL_EXTENSION));
-    return journal != nullptr && journal->size >= sizeof(hb_journal) && journal->survives_process != 0;
+    const hb_journal* const journal = this->journal();
+    return journal != nullptr && journal->survives_process != 0;
+  }
+  // Source: waits until emit would find room for a few readings; HB_OK, HB_RETRY (none in that time) or HB_END (emit
+  // takes nothing any more). For sources whose emit must not block for long. HB_OK where the agent cannot say.
+  std::int32_t wait_room(std::chrono::milliseconds time) const {
+    const hb_journal* const journal = this->journal();
+    return journal == nullptr ? HB_OK : journal->wait_room(host_.context, static_cast<std::uint32_t>(time.count()));
   }
 
  private:
+  const hb_journal* journal() const { return static_cast<const hb_journal*>(extension(HB_JOURNAL_EXTENSION)); }
+
   hb_host host_{};
 };
 

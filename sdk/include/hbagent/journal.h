@@ -10,10 +10,15 @@
 #define HB_JOURNAL_EXTENSION "hbagent.journal/1"
 
 typedef struct hb_journal {
-  uint32_t size;
+  uint32_t size; /* at least that of this struct as it is here */
   /* Non-zero: readings that emit has taken survive the death of the agent's process, and power loss once acked() has
    * reached their token. Zero: they are in memory only, and safe once acked() has reached their token. */
   uint32_t survives_process;
+  /* Waits until emit would find room for a few readings, `milliseconds` at most; 0 only looks. For a source whose emit
+   * must not block for long, as in the one thread of a client library. HB_OK: there is room, by all that can be known:
+   * another source may be faster. HB_RETRY: none in that time. HB_END: emit takes nothing any more. During run.
+   * [any-thread] */
+  int32_t (*wait_room)(void *context, uint32_t milliseconds);
 } hb_journal;
 
 #endif
