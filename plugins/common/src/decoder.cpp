@@ -1,58 +1,15 @@
 #include "hbcommon/decoder.hpp"
 
 #include "decoder_csv.hpp"
+#include "decoder_gatt.hpp"
 #include "decoder_json.hpp"
+#include "decoder_scalar.hpp"
+#include "decoder_senml.hpp"
+#include "mapping_check.hpp"
 
-#include <algorithm>
 #include <stdexcept>
 
 namespace hb::codec {
-namespace {
-
-const char* name_of(CustomerFrom from) {
-  switch (from) {
-    case CustomerFrom::topic:
-      return "topic";
-    case CustomerFrom::key:
-      return "key";
-    case CustomerFrom::file_name:
-      return "file_name";
-    case CustomerFrom::field:
-      break;
-  }
-  return "field";
-}
-
-void check_customer_from(const CustomerIdMapping& mapping, CustomerFrom offered) {
-  const bool named = mapping.pointer || mapping.constant || mapping.column || mapping.header;
-  if (mapping.from == CustomerFrom::field) {
-    if (!named) mapping_error("customer_id: say where the id is: a pointer, a column, a header or a const");
-    return;
-  }
-  if (named) mapping_error("customer_id: \"" + std::string(name_of(mapping.from)) + "\" and a field at once");
-  if (mapping.from != offered) {
-    mapping_error("customer_id: this plugin knows no \"" + std::string(name_of(mapping.from)) + '"' +
-                  (offered == CustomerFrom::field ? "" : "; it has \"" + std::string(name_of(offered)) + '"'));
-  }
-}
-
-void check_time(const TimeMapping& mapping) {
-  const bool named = mapping.pointer || mapping.column || mapping.header;
-  if (mapping.from == TimeFrom::receive && named) mapping_error("time: \"receive\" and a field at once");
-  if (mapping.from == TimeFrom::field && !named) {
-    mapping_error("time: say where the time is (a pointer, a column or a header), or time = \"receive\"");
-  }
-  if ((mapping.format == TimeFormat::strftime) == mapping.pattern.empty()) {
-    mapping_error("time: a pattern belongs to format = \"strftime\", and that needs one");
-  }
-}
-
-}  // namespace
-
-void mapping_error(const std::string& text) {
-  throw Failed(text);
-}
-
 Decoded& add_element(const Payload& payload, std::vector<Decoded>& out) {
   const auto before = static_cast<std::int64_t>(out.size());
   Decoded& added = out.emplace_back();
@@ -78,15 +35,59 @@ Outcome take_receive_time(const Payload& payload, Reading& reading) {
   return {};
 }
 
-Decoder::Decoder(const Mapping& mapping, const DecoderSettings& settings) : max_payload_(settings.max_payload) {
-  check_customer_from(mapping.customer_id, settings.offered);
-  check_time(mapping.time);
+std::string_view trimmed(std::string_view text, const char* blanks) {
+  const std::size_t first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::string_view without_mark(std::string_view bytes) {
+  if (bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
+  return bytes;
+}
+
+Outcome read_heart_rate(std::string_view text, Reading& reading) {
+  Decimal number;
+  if (const Outcome parsed = parse_number(text, number); !parsed.ok()) return parsed;
+  return to_heart_rate(number, reading.heart_rate);
+}
+
+std::string_view FixedCustomer::id(const Payload& payload) const {
+  return constant_ ? std::string_view(*constant_) : payload.context_id;
+}
+
+Outcome check_cut_json(JsonDocument& document, std::string_view beginning) {
+  const Outcome parsed = document.parse(beginning);
+  // A fault at the very end is that of the cut: within a number, a literal, an escape or a UTF-8 sequence.
+  constexpr std::size_t kLongestToken = 12;
+  const bool cut = parsed.ok() || document.bytes_read() + kLongestToken >= beginning.size();
+  return cut ? Outcome{} : parsed;
+}
+
+std::unique_ptr<Decoder::Format> Decoder::make_format(const Mapping& mapping, char separator) {
+  switch (mapping.decoder) {
+    case DecoderKind::json:
+      return std::make_unique<JsonFormat>(mapping);
+    case DecoderKind::csv:
+      return std::make_unique<CsvFormat>(mapping, separator);
+    case DecoderKind::scalar:
+      return std::make_unique<ScalarFormat>(mapping);
+    case DecoderKind::gatt_hrm:
+      return std::make_unique<GattFormat>(mapping);
+    case DecoderKind::senml:
+      break;
+  }
+  return std::make_unique<SenmlFormat>(mapping);
+}
+
+Decoder::Decoder(const Mapping& mapping, const DecoderSettings& settings)
+    : max_payload_(settings.max_payload),
+      has_elements_(mapping.each.has_value() || mapping.decoder == DecoderKind::csv ||
+                    mapping.decoder == DecoderKind::senml),
+      named_around_(mapping.each.has_value() && mapping.customer_id.scope == Scope::root) {
+  check_mapping(mapping, settings.offered);
   try {
-    if (mapping.decoder == DecoderKind::json) {
-      format_ = std::make_unique<JsonFormat>(mapping);
-    } else {
-      format_ = std::make_unique<CsvFormat>(mapping, settings.separator);
-    }
+    format_ = make_format(mapping, settings.separator);
   } catch (const Failed&) {
     throw;
   } catch (const std::exception& error) {
@@ -100,6 +101,7 @@ Decoder::~Decoder() = default;
 
 void Decoder::decode(const Payload& payload, std::vector<Decoded>& out) {
   out.clear();
+  format_->forget_elements();
   if (payload.bytes.size() > max_payload_) {
     const Outcome found = format_->check_beginning(payload.bytes.substr(0, max_payload_));
     return fail_whole(payload, found.ok() ? Outcome{Reason::too_large, "larger than max_payload"} : found, out);
@@ -110,11 +112,16 @@ void Decoder::decode(const Payload& payload, std::vector<Decoded>& out) {
 
 void Decoder::decode_element(const Payload& payload, std::vector<Decoded>& out) {
   out.clear();
+  format_->forget_elements();
   if (payload.bytes.size() > max_payload_) {
     return fail_whole(payload, {Reason::too_large, "larger than max_payload"}, out);
   }
   format_->decode_element(payload, out);
   if (out.empty()) fail_whole(payload, {Reason::no_measurement, "no element"}, out);
+}
+
+std::string_view Decoder::context_of(const Decoded& decoded, const Payload& payload) const {
+  return named_around_ ? customer_id(decoded.reading) : payload.context_id;
 }
 
 bool Decoder::needs_header() const {

@@ -23,8 +23,7 @@ class Decoder::CsvFormat : public Decoder::Format {
   Outcome locate(std::string_view header_line);
   Outcome read(const Payload& payload, std::string_view record, Reading& reading);
 
-  CustomerFrom customer_from_;
-  std::optional<std::string> constant_id_;
+  FixedCustomer fixed_customer_;  // where customer_id_ is none
   std::optional<Column> customer_id_;
   std::optional<Column> time_;  // none: the receive time
   std::optional<Column> heart_rate_;

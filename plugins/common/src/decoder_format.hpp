@@ -3,12 +3,16 @@
 
 #include "hbcommon/customer_id.hpp"
 #include "hbcommon/decoder.hpp"
+#include "hbcommon/json.hpp"
 #include "hbcommon/number.hpp"
 #include "hbcommon/time_format.hpp"
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hb::codec {
@@ -27,10 +31,43 @@ class Decoder::Format {
   virtual Outcome check_beginning(std::string_view) { return {}; }
   virtual bool needs_header() const { return false; }
   virtual Outcome use_header(std::string_view) { return {}; }
+  // Called before each payload.
+  void forget_elements() { elements_.clear(); }
+
+ protected:
+  // The bytes of an element that are not in the payload like this; kept until forget_elements.
+  std::string_view keep_element(std::string bytes) { return elements_.emplace_back(std::move(bytes)); }
+
+ private:
+  std::deque<std::string> elements_;
 };
 
-// Throws hb::Failed with the key that is wrong.
-[[noreturn]] void mapping_error(const std::string& text);
+// What stands before an element and is put before each that failed is at most this long: a payload of 64 KiB may have
+// 30,000 such elements.
+constexpr std::size_t kMaxPrefix = 512;
+
+// The customer of every element, from outside the payload or a constant.
+class FixedCustomer {
+ public:
+  explicit FixedCustomer(const CustomerIdMapping& mapping) : constant_(mapping.constant) {}
+  std::string_view id(const Payload& payload) const;
+
+ private:
+  std::optional<std::string> constant_;
+};
+
+// What is wrong with JSON of which there is only the beginning. ok: nothing but that it is cut.
+Outcome check_cut_json(JsonDocument& document, std::string_view beginning);
+
+constexpr const char* kWhiteSpace = " \t\r\n";
+
+// Without the blanks around it: they mean nothing to a number or a time.
+std::string_view trimmed(std::string_view text, const char* blanks = " \t");
+// Without a leading byte order mark.
+std::string_view without_mark(std::string_view bytes);
+
+// The whole of `text`, one JSON number, as heart rate.
+Outcome read_heart_rate(std::string_view text, Reading& reading);
 
 // Appends an element, with the time at which it was received.
 Decoded& add_element(const Payload& payload, std::vector<Decoded>& out);

@@ -1,5 +1,7 @@
 #include "decoder_json.hpp"
 
+#include "mapping_check.hpp"
+
 #include <charconv>
 #include <stdexcept>
 
@@ -16,11 +18,8 @@ JsonPointer pointer_of(const char* key, const std::string& text) {
 
 std::vector<JsonPointer> heart_rate_pointers(const HeartRateMapping& mapping) {
   std::vector<JsonPointer> pointers;
-  if (mapping.column || mapping.header) mapping_error("heart_rate: decoder \"json\" has no columns; give a pointer");
   if (mapping.pointer) pointers.push_back(pointer_of("heart_rate.pointer", *mapping.pointer));
   for (const std::string& text : mapping.pointers) pointers.push_back(pointer_of("heart_rate.pointers", text));
-  if (pointers.empty()) mapping_error("heart_rate: decoder \"json\" needs a pointer, or pointers");
-  if (mapping.pointer && !mapping.pointers.empty()) mapping_error("heart_rate: pointer and pointers at once");
   return pointers;
 }
 
@@ -38,11 +37,7 @@ Decoder::JsonFormat::JsonFormat(const Mapping& mapping)
       numeric_strings_(mapping.heart_rate.numeric_strings),
       time_reader_(mapping.time) {
   const CustomerIdMapping& id = mapping.customer_id;
-  if (id.column || id.header) mapping_error("customer_id: decoder \"json\" has no columns; give a pointer");
-  if (id.pointer && id.constant) mapping_error("customer_id: pointer and const at once");
   if (id.pointer) customer_id_ = pointer_of("customer_id.pointer", *id.pointer);
-  if (mapping.time.column || mapping.time.header)
-    mapping_error("time: decoder \"json\" has no columns; give a pointer");
   if (mapping.time.pointer) time_ = pointer_of("time.pointer", *mapping.time.pointer);
   if (mapping.each) {
     try {
@@ -52,7 +47,6 @@ Decoder::JsonFormat::JsonFormat(const Mapping& mapping)
     }
   }
   if (mapping.guard) {
-    if (!mapping.guard->equals && !mapping.guard->min) mapping_error("guard: give equals or min");
     guard_ = Guard{pointer_of("guard.pointer", mapping.guard->pointer), mapping.guard->equals, mapping.guard->min};
   }
 }
@@ -76,11 +70,7 @@ void Decoder::JsonFormat::decode_element(const Payload& payload, std::vector<Dec
 }
 
 Outcome Decoder::JsonFormat::check_beginning(std::string_view beginning) {
-  const Outcome parsed = document_.parse(beginning);
-  // A fault at the very end is that of the cut: within a number, a literal, an escape or a UTF-8 sequence.
-  constexpr std::size_t kLongestToken = 12;
-  const bool cut = parsed.ok() || document_.bytes_read() + kLongestToken >= beginning.size();
-  return cut ? Outcome{} : parsed;
+  return check_cut_json(document_, beginning);
 }
 
 void Decoder::JsonFormat::decode_each(const Payload& payload, JsonValue root, std::vector<Decoded>& out) {
@@ -153,11 +143,7 @@ Outcome Decoder::JsonFormat::read_heart_rate(JsonValue value, Reading& reading) 
   if (value.kind() == JsonKind::null) return {Reason::no_measurement, "the heart rate is null"};
   const bool text = value.kind() == JsonKind::string && numeric_strings_;
   if (value.kind() != JsonKind::number && !text) return {Reason::not_a_number, "the heart rate is no number"};
-  Decimal number;
-  if (const Outcome parsed = parse_number(text ? value.text(scratch_) : value.raw(), number); !parsed.ok()) {
-    return parsed;
-  }
-  return to_heart_rate(number, reading.heart_rate);
+  return codec::read_heart_rate(text ? value.text(scratch_) : value.raw(), reading);
 }
 
 Outcome Decoder::JsonFormat::read_time(const Payload& payload, JsonValue element, Reading& reading) {

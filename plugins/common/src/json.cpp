@@ -362,6 +362,18 @@ std::optional<JsonValue> JsonValue::next_element() const {
   return JsonValue(*document_, next, end_);
 }
 
+std::optional<JsonValue> JsonValue::first_key() const {
+  const std::uint32_t end = document_->nodes_[index_].next;
+  if (kind() != JsonKind::object || index_ + 1 >= end) return std::nullopt;
+  return JsonValue(*document_, index_ + 1, end);
+}
+
+std::optional<JsonValue> JsonValue::next_key() const {
+  const std::uint32_t next = document_->nodes_[index_ + 1].next;
+  if (next >= end_) return std::nullopt;
+  return JsonValue(*document_, next, end_);
+}
+
 std::size_t JsonValue::duplicate_keys() const {
   const auto& all = document_->duplicates_;
   if (all.empty()) return 0;

@@ -1,5 +1,6 @@
 #include "hbcommon/number.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -22,6 +23,9 @@ constexpr auto kPowersOfTen = [] {
   }
   return powers;
 }();
+
+__extension__ using Wide = __int128;
+constexpr Wide kMaxDecimal = kPowersOfTen[kMaxDigits] - 1;
 
 // Takes digits into `out`; those beyond the 19th significant one only count.
 struct DigitReader {
@@ -117,6 +121,34 @@ Outcome parse_number(std::string_view text, Decimal& out) noexcept {
   const char* const end = text.data() + text.size();
   if (text.empty() || parse_number(text.data(), end, out) != end) return {Reason::not_a_number, "not a JSON number"};
   return {};
+}
+
+Decimal sum_of(const Decimal& one, const Decimal& other) noexcept {
+  if (one.digits == 0 && !one.inexact) return other;
+  if (other.digits == 0 && !other.inexact) return one;
+  const Decimal& high = one.exponent >= other.exponent ? one : other;
+  const Decimal& low = &high == &one ? other : one;
+  // 19 digits and 18 zeros behind them, twice, are below 2^127. What of `low` lies beyond is cut.
+  const std::int64_t distance = std::int64_t{high.exponent} - low.exponent;
+  const auto up = static_cast<std::int32_t>(std::min<std::int64_t>(distance, kMaxDigits - 1));
+  const std::int64_t down = distance - up;
+  const std::uint64_t divisor = down <= kMaxDigits ? kPowersOfTen[static_cast<std::size_t>(down)] : 0;
+  const std::uint64_t kept = divisor == 0 ? 0 : low.digits / divisor;
+  const bool cut_low = low.inexact || (divisor == 0 ? low.digits != 0 : low.digits % divisor != 0);
+  const auto with_sign = [](const Decimal& of, Wide size) { return of.negative ? -size : size; };
+  Wide sum = with_sign(high, Wide{high.digits} * kPowersOfTen[static_cast<std::size_t>(up)]) + with_sign(low, kept);
+
+  Decimal out;
+  out.exponent = high.exponent - up;
+  out.inexact = high.inexact || cut_low;
+  const bool cut_negative = cut_low ? low.negative : high.negative;
+  out.negative = sum < 0 || (sum == 0 && out.inexact && cut_negative);
+  if (sum < 0) sum = -sum;
+  // What was cut has the other sign: the value is a little smaller than the sum.
+  if (out.inexact && sum != 0 && cut_negative != out.negative) --sum;
+  for (; sum > kMaxDecimal; sum /= 10, ++out.exponent) out.inexact |= sum % 10 != 0;
+  out.digits = static_cast<std::uint64_t>(sum);
+  return out;
 }
 
 Outcome to_heart_rate(const Decimal& value, std::int32_t& bpm) noexcept {

@@ -14,6 +14,8 @@ const char* text(Reason reason) noexcept {
       return "bad_encoding";
     case Reason::bad_json:
       return "bad_json";
+    case Reason::bad_senml:
+      return "bad_senml";
     case Reason::bad_time:
       return "bad_time";
     case Reason::bad_utf8:

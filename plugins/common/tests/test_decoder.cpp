@@ -1,17 +1,14 @@
-#include <hbcommon/decoder.hpp>
 #include <hbcommon/time.hpp>
 
 #include <functional>
 #include <random>
 #include <string>
 
-#include "support/catch.hpp"
+#include "decoding.hpp"
 
 using namespace hb::codec;
 
 namespace {
-
-constexpr std::int64_t kNow = 1'768'478'400'000'000;
 
 Mapping json_mapping() {
   Mapping mapping;
@@ -28,27 +25,6 @@ Mapping csv_mapping() {
   mapping.time.header = "time";
   mapping.heart_rate.header = "heart_rate";
   return mapping;
-}
-
-// "id rate" of each reading, or the reason.
-std::string decoded(Decoder& decoder, std::string_view bytes, bool retained = false) {
-  std::vector<Decoded> all;
-  decoder.decode({bytes, "ctx", kNow, retained}, all);
-  std::string out;
-  std::int64_t received_us = kNow;
-  for (const Decoded& each : all) {
-    CHECK(each.reading.received_us == received_us++);  // each has a time of its own
-    out += out.empty() ? "" : ", ";
-    out += each.outcome.ok()
-               ? std::string(hb::customer_id(each.reading)) + ' ' + std::to_string(each.reading.heart_rate)
-               : std::string(text(each.outcome.reason));
-  }
-  return out;
-}
-
-std::string decoded(const Mapping& mapping, std::string_view bytes) {
-  Decoder decoder(mapping, {.offered = CustomerFrom::topic});
-  return decoded(decoder, bytes);
 }
 
 }  // namespace
@@ -85,6 +61,13 @@ TEST_CASE("json: the element's own bytes come with it") {
   CHECK(all[1].element == R"({"id":7})");
   CHECK(all[1].outcome.reason == Reason::missing_heart_rate);
   CHECK(hb::customer_id(all[1].reading) == "7");
+  CHECK(decoder.context_of(all[1], {payload, "ctx", kNow, false}) == "ctx");
+
+  mapping.customer_id = {.pointer = "/who", .scope = Scope::root};
+  Decoder around(mapping, {.offered = CustomerFrom::topic});
+  const std::string named = R"({"who":"anna","r":[{"hr":"x"}]})";
+  around.decode({named, "ctx", kNow, false}, all);
+  CHECK(around.context_of(all[0], {named, "ctx", kNow, false}) == "anna");
 }
 
 TEST_CASE("json: guards tell what is no reading from what is weak") {
@@ -181,6 +164,19 @@ TEST_CASE("csv: one bad line never costs its neighbours") {
                 "then,c,74\n,c,74\n2026-01-15T11:59:58Z,c,\n2026-01-15T11:59:58Z,c,x\n"
                 "2026-01-15T11:59:58Z,,1\n2026-01-15T11:59:58Z,d,75") ==
         "a 72, bad_csv, bad_csv, bad_time, missing_time, no_measurement, not_a_number, missing_customer_id, d 75");
+}
+
+TEST_CASE("csv: a failed line comes with the header that only its payload has") {
+  Decoder decoder(csv_mapping());
+  std::vector<Decoded> all;
+  const std::string payload = "customer_id,time,heart_rate\na,2026-01-15T11:59:58Z,x\nb,2026-01-15T11:59:58Z,60\n";
+  decoder.decode({payload, "", kNow, false}, all);
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].element == "customer_id,time,heart_rate\na,2026-01-15T11:59:58Z,x");
+  CHECK(all[1].element == "b,2026-01-15T11:59:58Z,60");
+  REQUIRE(decoder.use_header("customer_id,time,heart_rate").ok());
+  decoder.decode({"a,2026-01-15T11:59:58Z,x", "", kNow, false}, all);
+  CHECK(all[0].element == "a,2026-01-15T11:59:58Z,x");
 }
 
 TEST_CASE("csv: columns by number fix how many there are") {

@@ -97,3 +97,64 @@ TEST_CASE("scaling keeps every digit of an integer") {
   REQUIRE(parse_number("9223372036854775808", number).ok());
   CHECK(!to_scaled_integer(number, 0, out));
 }
+
+namespace {
+
+Decimal decimal(std::string_view text) {
+  Decimal number;
+  REQUIRE(parse_number(text, number).ok());
+  return number;
+}
+
+std::int64_t micros_of(std::string_view one, std::string_view other) {
+  std::int64_t micros = 0;
+  INFO(one << " + " << other);
+  const Decimal sum = sum_of(decimal(one), decimal(other));
+  REQUIRE(to_scaled_integer(sum, 6, micros));
+  const Decimal swapped = sum_of(decimal(other), decimal(one));
+  std::int64_t again = 0;
+  REQUIRE(to_scaled_integer(swapped, 6, again));
+  CHECK(again == micros);
+  return micros;
+}
+
+}  // namespace
+
+TEST_CASE("a sum of decimals is exact, or cut towards zero") {
+  CHECK(micros_of("1768478390", "2.5") == 1'768'478'392'500'000);
+  CHECK(micros_of("1768478390.1", "0.30000000000000004") == 1'768'478'390'400'000);
+  CHECK(micros_of("-30", "30") == 0);
+  CHECK(micros_of("-30", "29.9999999") == -1);
+  CHECK(micros_of("0.0000005", "0.0000005") == 1);
+  CHECK(micros_of("0", "-7") == -7'000'000);
+  CHECK(micros_of("1e3", "1e-3") == 1'000'001'000);
+  CHECK(micros_of("9999999999999999999e-13", "1e-13") == 1'000'000'000'000);
+  // What lies beyond the digits still tells on which side the value is.
+  CHECK(micros_of("1", "-1e-400") == 999'999);
+  CHECK(micros_of("-1", "1e-400") == -1'000'000);
+  CHECK(micros_of("1", "1e-400") == 1'000'000);
+  CHECK(micros_of("-1", "-1e-400") == -1'000'001);
+  std::int32_t bpm = 0;
+  REQUIRE(to_heart_rate(sum_of(decimal("60"), decimal("2.5")), bpm).ok());
+  CHECK(bpm == 62);
+  REQUIRE(to_heart_rate(sum_of(decimal("62.5"), decimal("1e-400")), bpm).ok());
+  CHECK(bpm == 63);
+  REQUIRE(to_heart_rate(sum_of(decimal("63.5"), decimal("-1e-400")), bpm).ok());
+  CHECK(bpm == 63);
+  CHECK_FALSE(to_heart_rate(sum_of(decimal("1e999999999"), decimal("1e-999999999")), bpm).ok());
+}
+
+TEST_CASE("sums of random decimals are those of integers") {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 100'000; ++round) {
+    const auto one = static_cast<std::int64_t>(random() % 2'000'000'000'000'000) - 1'000'000'000'000'000;
+    const auto other = static_cast<std::int64_t>(random() >> (random() % 60)) % 1'000'000'000'000'000;
+    const int places = static_cast<int>(random() % 7);
+    const std::string exponent = 'e' + std::to_string(places - 6);
+    std::int64_t scale = 1;
+    for (int i = 0; i < places; ++i) scale *= 10;
+    const std::int64_t scaled = other / scale;
+    const std::int64_t micros = micros_of(std::to_string(one) + "e-6", std::to_string(scaled) + exponent);
+    if (micros != one + scaled * scale) FAIL(one << " + " << scaled << exponent << " = " << micros);
+  }
+}

@@ -24,9 +24,11 @@ struct Payload {
 
 // One element of a payload, in its order.
 struct Decoded {
-  Reading reading{};         // whole when outcome.ok(); else with what was read before the failure
-  Outcome outcome;           // is_no_reading(outcome.reason): to be discarded, else for the dead letters
-  std::string_view element;  // the bytes it came from; valid as long as the payload
+  Reading reading{};  // whole when outcome.ok(); else with what was read before the failure
+  Outcome outcome;    // is_no_reading(outcome.reason): to be discarded, else for the dead letters
+  // The bytes it came from; valid as long as the payload, and until the decoder is used again. Where it has no whole
+  // meaning without what stands before it (SenML base fields, the header of a CSV payload), that is put before it.
+  std::string_view element;
 };
 
 struct DecoderSettings {
@@ -52,9 +54,15 @@ class Decoder {
   // header and use_header was not called, the first line of each payload is the header.
   void decode(const Payload& payload, std::vector<Decoded>& out);
 
-  // One element of `each` alone, as decode handed it out; without `each`, the same as decode. What the mapping takes
+  // One element alone, as decode handed it out; without `each`, the same as decode. What the mapping takes
   // from around the elements is not there: `context_id` stands for a customer named there (scope = "root").
   void decode_element(const Payload& payload, std::vector<Decoded>& out);
+
+  // Whether a payload may hold several elements.
+  bool has_elements() const { return has_elements_; }
+  // The context_id with which decode_element takes an element of `payload`: the customer that is named around it, or
+  // the payload's own.
+  std::string_view context_of(const Decoded& decoded, const Payload& payload) const;
 
   // CSV: whether columns are mapped by their name in a header line.
   bool needs_header() const;
@@ -66,8 +74,15 @@ class Decoder {
   class Format;
   class JsonFormat;
   class CsvFormat;
+  class ScalarFormat;
+  class GattFormat;
+  class SenmlFormat;
+  static std::unique_ptr<Format> make_format(const Mapping& mapping, char separator);
+
   std::unique_ptr<Format> format_;
   std::size_t max_payload_;
+  bool has_elements_;
+  bool named_around_;
 };
 
 }  // namespace hb::codec

@@ -35,6 +35,10 @@ class JsonValue {
   // Elements of an array, one after the other.
   std::optional<JsonValue> first_element() const;
   std::optional<JsonValue> next_element() const;
+  // Keys of an object, one after the other, each a string with its value behind it.
+  std::optional<JsonValue> first_key() const;
+  std::optional<JsonValue> next_key() const;
+  JsonValue value_of_key() const { return {*document_, index_ + 1, 0}; }
   // How many objects in this value, itself included, have a key twice.
   std::size_t duplicate_keys() const;
 
@@ -45,7 +49,7 @@ class JsonValue {
 
   const JsonDocument* document_;
   std::uint32_t index_;
-  std::uint32_t end_;  // nodes of the array that this is an element of; else 0
+  std::uint32_t end_;  // of the nodes of the array or object that this is an element or key of; else 0
 };
 
 // A parsed text. Keeps its buffers from text to text. One thread at a time.

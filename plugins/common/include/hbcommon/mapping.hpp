@@ -19,21 +19,29 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace hb::codec {
 
-enum class DecoderKind : std::uint8_t { json, csv };
+enum class DecoderKind : std::uint8_t { json, csv, scalar, gatt_hrm, senml };
+
+// How the bytes of decoder "gatt_hrm" come.
+enum class InputEncoding : std::uint8_t { bytes, hex };
 
 // Where an id comes from when it is not a field of the payload. A plugin offers the one it knows.
 enum class CustomerFrom : std::uint8_t { field, topic, key, file_name };
 enum class Scope : std::uint8_t { element, root };
+// Of a SenML record: the base name, or the whole name, which is the base name with the record's own behind it.
+enum class SenmlName : std::uint8_t { bn, name };
 
 struct CustomerIdMapping {
   CustomerFrom from = CustomerFrom::field;
   std::optional<std::string> pointer{}, constant{}, header{};
   std::optional<std::int64_t> column{};
   Scope scope = Scope::element;
+  std::optional<SenmlName> senml{};
+  std::string strip_suffix{};
 
   static constexpr auto options = hb::options(
       hb::option("from", &CustomerIdMapping::from,
@@ -45,7 +53,11 @@ struct CustomerIdMapping {
           .choices("element", "root"),
       hb::option("const", &CustomerIdMapping::constant, "The same id for every reading.").example("\"strap-7\""),
       hb::option("column", &CustomerIdMapping::column, "CSV column by number, from 0.").range(0, 999),
-      hb::option("header", &CustomerIdMapping::header, "CSV column by its name in the first line."));
+      hb::option("header", &CustomerIdMapping::header, "CSV column by its name in the first line."),
+      hb::option("senml", &CustomerIdMapping::senml, "SenML: the base name, or the whole name of the record.")
+          .choices("bn", "name"),
+      hb::option("strip_suffix", &CustomerIdMapping::strip_suffix, "SenML: cut off where the name ends in it.")
+          .example("\":\""));
 };
 
 struct HeartRateMapping {
@@ -53,6 +65,8 @@ struct HeartRateMapping {
   std::vector<std::string> pointers{};
   std::optional<std::int64_t> column{};
   bool numeric_strings = false;
+  std::optional<std::string> name{};
+  std::vector<std::string> units{};
 
   static constexpr auto options = hb::options(
       hb::option("pointer", &HeartRateMapping::pointer, "JSON pointer to a number.").example("\"/heart_rate\""),
@@ -61,7 +75,12 @@ struct HeartRateMapping {
           .example("[\"/bpm\", \"/hr\"]"),
       hb::option("column", &HeartRateMapping::column, "CSV column by number, from 0.").range(0, 999),
       hb::option("header", &HeartRateMapping::header, "CSV column by its name in the first line."),
-      hb::option("numeric_strings", &HeartRateMapping::numeric_strings, "Take \"72\" for 72."));
+      hb::option("numeric_strings", &HeartRateMapping::numeric_strings, "Take \"72\" for 72."),
+      hb::option("name", &HeartRateMapping::name,
+                 "SenML: the records of this name, as they write it or with the base name before it.")
+          .example("\"hr\""),
+      hb::option("units", &HeartRateMapping::units, "SenML: the records with one of these units.")
+          .example("[\"beat/min\"]"));
 };
 
 enum class TimeFrom : std::uint8_t { field, receive };
@@ -76,6 +95,7 @@ struct TimeMapping {
   std::string naive_zone{};
   bool numeric_strings = false;
   bool allow_date_only = false;
+  bool senml = false;
 
   static constexpr auto options = hb::options(
       hb::option("from", &TimeMapping::from,
@@ -91,7 +111,9 @@ struct TimeMapping {
                  "Zone of times that name none, such as \"UTC\" or \"Europe/Berlin\". Without it they are rejected.")
           .example("\"UTC\""),
       hb::option("numeric_strings", &TimeMapping::numeric_strings, "Take \"1700000000\" for the number."),
-      hb::option("allow_date_only", &TimeMapping::allow_date_only, "Take a date alone for its midnight."));
+      hb::option("allow_date_only", &TimeMapping::allow_date_only, "Take a date alone for its midnight."),
+      hb::option("senml", &TimeMapping::senml,
+                 "SenML: base time and time; below 2^28 s they are relative to when this agent received it."));
 };
 
 struct GuardMapping {
@@ -108,6 +130,7 @@ struct GuardMapping {
 
 struct Mapping {
   DecoderKind decoder = DecoderKind::json;
+  InputEncoding input_encoding = InputEncoding::bytes;
   CustomerIdMapping customer_id;
   HeartRateMapping heart_rate;
   TimeMapping time;
@@ -122,12 +145,13 @@ constexpr Member Config::*as_member_of(Member Mapping::*member) {
 }
 }  // namespace detail
 
-// The options of Mapping for a config struct derived from it.
+// The options of Mapping but `decoder`, for a source that has other choices there.
 template <class Config>
-constexpr auto mapping_options() {
+constexpr auto mapping_options_without_decoder() {
   return hb::options(
-      hb::option("decoder", detail::as_member_of<Config>(&Mapping::decoder), "How the payload is written.")
-          .choices("json", "csv"),
+      hb::option("input_encoding", detail::as_member_of<Config>(&Mapping::input_encoding),
+                 "With decoder \"gatt_hrm\": the bytes themselves, or text in hexadecimal.")
+          .choices("bytes", "hex"),
       hb::option("customer_id", detail::as_member_of<Config>(&Mapping::customer_id), "Whose reading it is.")
           .shorthand("from"),
       hb::option("heart_rate", detail::as_member_of<Config>(&Mapping::heart_rate),
@@ -139,6 +163,15 @@ constexpr auto mapping_options() {
           .example("\"/readings\""),
       hb::option("guard", detail::as_member_of<Config>(&Mapping::guard),
                  "What else must hold, or it is no reading and is discarded."));
+}
+
+// The options of Mapping for a config struct derived from it.
+template <class Config>
+constexpr auto mapping_options() {
+  return std::tuple_cat(
+      hb::options(hb::option("decoder", detail::as_member_of<Config>(&Mapping::decoder), "How the payload is written.")
+                      .choices("json", "csv", "scalar", "gatt_hrm", "senml")),
+      mapping_options_without_decoder<Config>());
 }
 
 }  // namespace hb::codec

@@ -23,6 +23,9 @@ const char* parse_number(const char* first, const char* last, Decimal& out) noex
 // The whole of `text` is one JSON number; else not_a_number.
 Outcome parse_number(std::string_view text, Decimal& out) noexcept;
 
+// The sum: exact where 19 digits hold it, else cut, and `inexact` as above.
+Decimal sum_of(const Decimal& one, const Decimal& other) noexcept;
+
 // Beats per minute, a half rounded to even; zero only where the value is zero. out_of_range beyond int32 and for a
 // value that is not zero but rounds to it.
 Outcome to_heart_rate(const Decimal& value, std::int32_t& bpm) noexcept;

@@ -11,6 +11,7 @@ enum class Reason : std::uint8_t {
   bad_customer_id,
   bad_encoding,
   bad_json,
+  bad_senml,
   bad_time,
   bad_utf8,
   duplicate_key,
