@@ -28,8 +28,7 @@ class MappedLines final : public LineDecoder {
   codec::Decoder decoder_;
   std::string fixed_id_;
   bool skip_first_;
-  bool elements_;      // a line may hold several readings
-  bool named_around_;  // and their customer stands around them
+  bool elements_;  // a line may hold several readings
   std::vector<codec::Decoded> decoded_;
 };
 

@@ -2,16 +2,20 @@
 # Builds the fuzz targets with clang's libFuzzer, ASan and UBSan in a build folder of their own, and runs each for a
 # while. What it finds stays in build/fuzz/findings; the message says how to repeat it.
 #
-#   tests/fuzz/run.sh [SECONDS_FOR_THE_JOURNAL [SECONDS_FOR_THE_DECODERS]]     60 and 10 by default
+#   tests/fuzz/run.sh [SECONDS_FOR_THE_JOURNAL [SECONDS_FOR_EACH_DECODER]]     60 and 6 by default
 #
-# HBAGENT_FUZZ_SEED=N takes another way through the inputs than the usual one.
+# HBAGENT_FUZZ_ONLY=NAME fuzzes that decoder alone. HBAGENT_FUZZ_SEED=N takes another way through the inputs than the
+# usual one.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source deploy/lib/common.sh
 
 readonly BUILD=build/fuzz
 readonly FINDINGS=$BUILD/findings
-readonly JOURNAL_SECONDS=${1:-60} CODEC_SECONDS=${2:-10}
+readonly DICTIONARY=plugins/common/fuzz/codec.dict
+# What fuzz_codec can be told to read, each with a corpus of its own; one after the other they take about a minute.
+readonly DECODERS=(wire json csv scalar gatt_hrm gatt_hex senml time pattern topic)
+readonly JOURNAL_SECONDS=${1:-60} DECODER_SECONDS=${2:-6}
 
 configure() {
   cmake -S . -B "$BUILD" -G Ninja -DBUILD_TESTING=ON -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE="-O1 -g1" \
@@ -30,21 +34,31 @@ build() {
   }
 }
 
-# fuzz TARGET SECONDS LIBFUZZER_OPTION...
+# fuzz TARGET SECONDS LIBFUZZER_OPTION...; with HBAGENT_FUZZ_ONLY for a part of the target.
 fuzz() {
-  local target=$1 seconds=$2 log=$BUILD/$1.log
+  local target=$1 seconds=$2 name=$1${HBAGENT_FUZZ_ONLY:+-$HBAGENT_FUZZ_ONLY}
+  local log=$BUILD/$name.log
   shift 2
-  mkdir -p "$BUILD/corpus/$target"
+  mkdir -p "$BUILD/corpus/$name"
   if "$BUILD/bin/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -print_final_stats=1 \
-    -seed="${HBAGENT_FUZZ_SEED:-1}" -artifact_prefix="$FINDINGS/$target-" "$@" "$BUILD/corpus/$target" >"$log" 2>&1; then
-    say "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $seconds s, nothing found"
+    -seed="${HBAGENT_FUZZ_SEED:-1}" -artifact_prefix="$FINDINGS/$name-" "$@" "$BUILD/corpus/$name" >"$log" 2>&1; then
+    say "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $seconds s, nothing found"
     return
   fi
   tail -n 60 "$log" >&2
   local input
   # What the sanitizers found at the end has no input of its own.
   input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
-  fail "$target found something. ${input:+Repeat it with: $BUILD/bin/$target $input}" "All of its output: $log"
+  fail "$name found something. ${input:+Repeat it with: \
+${HBAGENT_FUZZ_ONLY:+HBAGENT_FUZZ_ONLY=$HBAGENT_FUZZ_ONLY }$BUILD/bin/$target $input}" "All of its output: $log"
+}
+
+fuzz_decoders() {
+  local decoder failed=0
+  for decoder in ${HBAGENT_FUZZ_ONLY:-"${DECODERS[@]}"}; do
+    (HBAGENT_FUZZ_ONLY=$decoder fuzz fuzz_codec "$DECODER_SECONDS" -max_len=4096 -dict="$DICTIONARY") || failed=1
+  done
+  return "$failed"
 }
 
 main() {
@@ -57,11 +71,11 @@ main() {
   # shellcheck disable=SC2064
   trap "rm -rf '$temporary'" EXIT
   "$BUILD/bin/fuzz_journal_seeds" "$BUILD/corpus/fuzz_journal"
-  TMPDIR=$temporary fuzz fuzz_journal "$JOURNAL_SECONDS" -max_len=8192 &
+  TMPDIR=$temporary HBAGENT_FUZZ_ONLY='' fuzz fuzz_journal "$JOURNAL_SECONDS" -max_len=8192 &
   journal=$!
   # Meanwhile, on another core.
   build fuzz_codec
-  (fuzz fuzz_codec "$CODEC_SECONDS" -max_len=4096) || failed=1
+  fuzz_decoders || failed=1
   wait "$journal" || failed=1
   exit "$failed"
 }

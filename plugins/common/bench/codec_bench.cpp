@@ -64,6 +64,14 @@ hb::codec::Mapping mapping_of(hb::codec::DecoderKind kind) {
     mapping.customer_id.pointer = "/customer_id";
     mapping.time.pointer = "/time";
     mapping.heart_rate.pointer = "/heart_rate";
+  } else if (kind == hb::codec::DecoderKind::gatt_hrm) {
+    mapping.customer_id.from = hb::codec::CustomerFrom::topic;
+    mapping.time.from = hb::codec::TimeFrom::receive;
+  } else if (kind == hb::codec::DecoderKind::senml) {
+    mapping.customer_id.from = hb::codec::CustomerFrom::topic;
+    mapping.time.senml = true;
+    mapping.heart_rate.name = "hr";
+    mapping.heart_rate.units = {"beat/min"};
   } else {
     mapping.customer_id.column = 0;
     mapping.time.column = 1;
@@ -76,7 +84,7 @@ std::uint64_t decode_all(hb::codec::Decoder& decoder, const std::vector<std::str
   std::vector<hb::codec::Decoded> decoded;
   std::uint64_t sum = 0;
   for (const std::string& payload : payloads) {
-    decoder.decode({payload, "", 1, false}, decoded);
+    decoder.decode({payload, "c7:f9:36:dd:b0:ca", 1, false}, decoded);
     if (!decoded.front().outcome.ok()) std::abort();
     sum += static_cast<std::uint64_t>(decoded.front().reading.heart_rate);
   }
@@ -97,13 +105,30 @@ int main(int count, char** arguments) {
     times.push_back(texts.back().substr(texts.back().find("time") + 7, hb::codec::kTimeTextSize));
     lines.push_back(std::string(reading.customer_id) + ',' + times.back() + ',' + std::to_string(reading.heart_rate));
   }
+  // What a plain wearable publishes; its customer is in the topic.
+  std::vector<std::string> plain, packs, bytes;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const std::string rate = std::to_string(readings[i].heart_rate);
+    plain.push_back("{\"time\":\"" + times[i] + "\",\"heart_rate\":" + rate + "}");
+    packs.push_back(R"([{"bn":"urn:dev:mac:0024befffe804ff1:","bt":1768478390,"n":"hr","u":"beat/min","v":)" + rate +
+                    "}]");
+    bytes.push_back({'\x10', static_cast<char>(readings[i].heart_rate), '\x23', '\x04'});
+  }
+  hb::codec::Mapping by_topic = mapping_of(hb::codec::DecoderKind::json);
+  by_topic.customer_id = {.from = hb::codec::CustomerFrom::topic};
+  hb::codec::Decoder plain_json(by_topic, {.offered = hb::codec::CustomerFrom::topic});
+  hb::codec::Decoder gatt(mapping_of(hb::codec::DecoderKind::gatt_hrm), {.offered = hb::codec::CustomerFrom::topic});
+  hb::codec::Decoder senml(mapping_of(hb::codec::DecoderKind::senml), {.offered = hb::codec::CustomerFrom::topic});
   hb::codec::Decoder json(mapping_of(hb::codec::DecoderKind::json));
   hb::codec::Decoder csv(mapping_of(hb::codec::DecoderKind::csv));
   std::uint64_t sink = 0;
   measure("parse_reading, usual shape", kCount, [&] { sink += parse_all(texts); });
   measure("parse_reading, strict reader", kCount, [&] { sink += parse_all(spaced); });
+  measure("decoder json, customer by topic", kCount, [&] { sink += decode_all(plain_json, plain); });
   measure("decoder json, by pointers", kCount, [&] { sink += decode_all(json, texts); });
   measure("decoder csv, by columns", kCount, [&] { sink += decode_all(csv, lines); });
+  measure("decoder gatt_hrm", kCount, [&] { sink += decode_all(gatt, bytes); });
+  measure("decoder senml, one record", kCount, [&] { sink += decode_all(senml, packs); });
   measure("format_reading", kCount, [&] {
     for (const hb::Reading& reading : readings) sink += hb::codec::format_reading(reading, buffer);
   });

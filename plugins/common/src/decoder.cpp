@@ -46,10 +46,15 @@ std::string_view without_mark(std::string_view bytes) {
   return bytes;
 }
 
+Outcome take_heart_rate(const Decimal& value, Reading& reading) {
+  if (const Outcome taken = to_heart_rate(value, reading.heart_rate); !taken.ok()) return taken;
+  return reading.heart_rate == 0 ? Outcome{Reason::zero_bpm, "a heart rate of 0"} : Outcome{};
+}
+
 Outcome read_heart_rate(std::string_view text, Reading& reading) {
   Decimal number;
   if (const Outcome parsed = parse_number(text, number); !parsed.ok()) return parsed;
-  return to_heart_rate(number, reading.heart_rate);
+  return take_heart_rate(number, reading);
 }
 
 std::string_view FixedCustomer::id(const Payload& payload) const {

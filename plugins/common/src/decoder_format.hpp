@@ -66,6 +66,8 @@ std::string_view trimmed(std::string_view text, const char* blanks = " \t");
 // Without a leading byte order mark.
 std::string_view without_mark(std::string_view bytes);
 
+// The heart rate that was read; zero_bpm for 0, which a sensor writes where it has none.
+Outcome take_heart_rate(const Decimal& value, Reading& reading);
 // The whole of `text`, one JSON number, as heart rate.
 Outcome read_heart_rate(std::string_view text, Reading& reading);
 

@@ -65,8 +65,7 @@ Outcome Decoder::GattFormat::read(const Payload& payload, std::string_view value
     return {Reason::no_contact, "the sensor has no contact to the skin"};
   }
   if (const Outcome taken = take_receive_time(payload, reading); !taken.ok()) return taken;
-  reading.heart_rate = static_cast<std::int32_t>(byte_at(value, 1) | (size == 2 ? byte_at(value, 2) << 8 : 0));
-  return {};
+  return take_heart_rate({.digits = byte_at(value, 1) | (size == 2 ? byte_at(value, 2) << 8 : 0)}, reading);
 }
 
 }  // namespace hb::codec

@@ -138,7 +138,7 @@ Outcome Decoder::SenmlFormat::read_value(Reading& reading) const {
     if (written->kind() != JsonKind::number) return {Reason::not_a_number, "the value (v) is no number"};
     if (const Outcome parsed = parse_number(written->raw(), value); !parsed.ok()) return parsed;
   }
-  return to_heart_rate(sum_of(base_.value(), value), reading.heart_rate);
+  return take_heart_rate(sum_of(base_.value(), value), reading);
 }
 
 // The record as a pack of its own, with what the base fields before it say.

@@ -20,7 +20,14 @@ TEST_CASE("mutated inputs are accepted as sound readings or refused") {
       "\x04"
       "Thu 15 Jan 26 11:59:58.25 PM +0130",
       "\x05"
-      "a/b/c"};
+      "a/b/c",
+      "\x06"
+      "72.5",
+      std::string("\x07\x11\x48\x00\xff\xff", 6),
+      "\x08"
+      "16 48 54 01 EC 02",
+      "\x09"
+      R"([{"bn":"d:","bt":1768478390,"bu":"beat/min","bv":1,"bver":10,"n":"hr","v":72},{"n":"hr","t":-2.5,"v":"7"}])"};
   std::mt19937_64 random(1);
   for (int round = 0; round < 200'000; ++round) {
     std::string input = seeds[random() % std::size(seeds)];

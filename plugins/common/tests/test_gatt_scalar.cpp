@@ -38,7 +38,8 @@ TEST_CASE("scalar: a number and nothing else") {
   }
   CHECK(decoded(mapping, "1e99") == "out_of_range");
   CHECK(decoded(mapping, "0.4") == "out_of_range");
-  CHECK(decoded(mapping, "0") == "ctx 0");
+  CHECK(decoded(mapping, "0") == "zero_bpm");
+  CHECK(decoded(mapping, "-72") == "ctx -72");
   CHECK(decoded(mapping, "72", true) == "retained_without_time");
 }
 
@@ -64,7 +65,8 @@ TEST_CASE("gatt_hrm: contact counts where the sensor can tell") {
   CHECK(decoded(mapping, "\x04\x48"s) == "no_contact");
   CHECK(decoded(mapping, "\x05\x48\x00"s) == "no_contact");
   CHECK(decoded(mapping, "\x06\x48"s) == "ctx 72");
-  CHECK(decoded(mapping, "\x06\x00"s) == "ctx 0");
+  CHECK(decoded(mapping, "\x06\x00"s) == "zero_bpm");
+  CHECK(decoded(mapping, "\x04\x00"s) == "no_contact");
 }
 
 TEST_CASE("gatt_hrm: text is not taken for bytes, nor bytes for text") {

@@ -38,8 +38,9 @@ struct DecoderSettings {
 };
 
 // Checks what the mapping says once, then decodes any number of payloads. Keeps its buffers. One thread at a time.
-// Heart rates and times are read, not judged: zero, a negative number or a time in the future decode; `validate` and
-// its bounds come behind. What cannot be held by a reading is refused here (out_of_range, time_implausible).
+// A heart rate of 0 is no reading (zero_bpm). All else is read, not judged: a negative number or a time in the future
+// decode; `validate` and its bounds come behind. What cannot be held by a reading is refused here (out_of_range,
+// time_implausible).
 class Decoder {
  public:
   // Throws hb::Failed, naming the key, where the mapping contradicts itself, misses something, or names an unknown
