@@ -11,49 +11,50 @@ namespace hb::file {
 namespace {
 
 using codec::CustomerFrom;
+using codec::DecoderKind;
 
 bool names_field(const codec::CustomerIdMapping& id) {
-  return id.pointer || id.column || id.header;
+  return id.pointer || id.column || id.header || id.senml;
 }
 bool names_field(const codec::HeartRateMapping& rate) {
-  return rate.pointer || rate.column || rate.header || !rate.pointers.empty();
+  return rate.pointer || rate.column || rate.header || !rate.pointers.empty() || rate.name || !rate.units.empty();
 }
 bool names_field(const codec::TimeMapping& time) {
-  return time.pointer || time.column || time.header;
+  return time.pointer || time.column || time.header || time.senml;
 }
 
-bool is_csv(const SourceConfig& config, const std::string& path) {
-  if (config.decoder != LineFormat::automatic) return config.decoder == LineFormat::csv;
-  return std::filesystem::path(path).extension() == ".csv";
+DecoderKind kind_of(const SourceConfig& config, const std::string& path) {
+  if (config.decoder != LineFormat::automatic) return static_cast<DecoderKind>(static_cast<int>(config.decoder) - 1);
+  return std::filesystem::path(path).extension() == ".csv" ? DecoderKind::csv : DecoderKind::json;
+}
+
+bool has_names(DecoderKind kind) {
+  return kind == DecoderKind::csv || kind == DecoderKind::json;
 }
 
 // Nothing said about the layout, but perhaps about the customer.
 bool is_plain(const SourceConfig& config) {
-  const codec::TimeMapping time;
-  const codec::CustomerIdMapping& id = config.customer_id;
-  const bool usual_customer = id.from == CustomerFrom::field || (id.from == CustomerFrom::file_name && !id.constant);
-  return usual_customer && !names_field(id) && !names_field(config.heart_rate) && !names_field(config.time) &&
-         config.time.from == time.from && config.time.format == time.format && config.time.naive_zone.empty() &&
-         !config.time.numeric_strings && !config.time.allow_date_only && !config.heart_rate.numeric_strings &&
-         !config.each && !config.guard;
+  codec::Mapping rest = config;
+  codec::CustomerIdMapping& id = rest.customer_id;
+  if (id.from == CustomerFrom::file_name && !id.constant) id.from = CustomerFrom::field;
+  if (id.from == CustomerFrom::field) id.constant.reset();
+  return rest == codec::Mapping{};
 }
 
 // The mapping, with the usual names for what it leaves out.
-codec::Mapping whole_mapping(const SourceConfig& config, bool csv, bool fixed_id) {
+codec::Mapping whole_mapping(const SourceConfig& config, DecoderKind kind, bool fixed_id) {
   codec::Mapping mapping = config;
-  mapping.decoder = csv ? codec::DecoderKind::csv : codec::DecoderKind::json;
-  const auto use = [csv](auto& where, const char* name) {
-    if (csv) {
+  mapping.decoder = kind;
+  if (fixed_id && !mapping.customer_id.constant) mapping.customer_id.from = CustomerFrom::file_name;
+  if (!has_names(kind)) return mapping;
+  const auto use = [kind](auto& where, const char* name) {
+    if (kind == DecoderKind::csv) {
       where.header = name;
     } else {
       where.pointer = std::string("/") + name;
     }
   };
-  if (fixed_id && !mapping.customer_id.constant) {
-    mapping.customer_id.from = CustomerFrom::file_name;
-  } else if (!fixed_id && !names_field(mapping.customer_id)) {
-    use(mapping.customer_id, "customer_id");
-  }
+  if (!fixed_id && !names_field(mapping.customer_id)) use(mapping.customer_id, "customer_id");
   if (!names_field(mapping.heart_rate)) use(mapping.heart_rate, "heart_rate");
   if (!names_field(mapping.time) && mapping.time.from == codec::TimeFrom::field) use(mapping.time, "time");
   return mapping;
@@ -67,15 +68,19 @@ std::string fixed_id_of(const SourceConfig& config, const FoundFile& file) {
   return {};
 }
 
-std::unique_ptr<LineDecoder> build(const SourceConfig& config, bool csv, const std::string& fixed_id) {
-  if (is_plain(config)) {
+std::unique_ptr<LineDecoder> build(const SourceConfig& config, DecoderKind kind, const std::string& fixed_id) {
+  const bool csv = kind == DecoderKind::csv;
+  if (has_names(kind) && is_plain(config)) {
     if (!csv) return std::make_unique<WireLines>(fixed_id);
     if (!config.header) throw Failed("header = false: say by number in which column time and heart_rate are");
     return std::make_unique<PlainCsvLines>(config.separator[0], fixed_id);
   }
-  const codec::Mapping mapping = whole_mapping(config, csv, !fixed_id.empty());
+  const codec::Mapping mapping = whole_mapping(config, kind, !fixed_id.empty());
   const codec::DecoderSettings settings{
       .offered = CustomerFrom::file_name, .max_payload = config.max_line.value, .separator = config.separator[0]};
+  if (kind == DecoderKind::gatt_hrm && config.input_encoding == codec::InputEncoding::bytes) {
+    throw Failed("input_encoding: lines of a file are text; decoder = \"gatt_hrm\" reads them with \"hex\"");
+  }
   auto lines = std::make_unique<MappedLines>(mapping, settings, fixed_id, csv && config.header);
   if (csv && !config.header && lines->has_header()) {
     throw Failed("header = false: columns can be mapped by number only");
@@ -98,7 +103,7 @@ void check_decoding(const SourceConfig& config, const PathTemplate& path) {
   const auto& constant = config.customer_id.constant;
   if (constant && !codec::check_customer_id(*constant).ok()) throw Failed("customer_id: const is no customer id");
   const bool named = path.captures() || config.customer_id.from == CustomerFrom::file_name;
-  build(config, is_csv(config, path.text()), constant ? *constant : named ? "name" : "");
+  build(config, kind_of(config, path.text()), constant ? *constant : named ? "name" : "");
 }
 
 std::unique_ptr<LineDecoder> make_decoder(const SourceConfig& config, const FoundFile& file) {
@@ -108,7 +113,7 @@ std::unique_ptr<LineDecoder> make_decoder(const SourceConfig& config, const Foun
       throw BadFile(std::string("its name gives no customer id: ") + checked.detail);
     }
   }
-  return build(config, is_csv(config, file.path), fixed_id);
+  return build(config, kind_of(config, file.path), fixed_id);
 }
 
 }  // namespace hb::file

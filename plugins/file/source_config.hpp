@@ -10,7 +10,8 @@
 
 namespace hb::file {
 
-enum class LineFormat { automatic, csv, json };
+// How lines are written: as the name of the file says, or as one of codec::DecoderKind, in its order.
+enum class LineFormat { automatic, json, csv, scalar, gatt_hrm, senml };
 
 struct SourceConfig : codec::Mapping {
   std::string path;
@@ -32,7 +33,7 @@ struct SourceConfig : codec::Mapping {
           .example("\"/data/{customer_id}.csv\""),
       hb::option("decoder", &SourceConfig::decoder,
                  "How lines are written; auto: csv where the name ends in .csv, else json.")
-          .choices("auto", "csv", "json"),
+          .choices("auto", "json", "csv", "scalar", "gatt_hrm", "senml"),
       hb::option("header", &SourceConfig::header, "CSV: the first line of each file is a header."),
       hb::option("separator", &SourceConfig::separator, "CSV: the one character between fields."),
       hb::option("speed", &SourceConfig::speed,
@@ -51,10 +52,7 @@ struct SourceConfig : codec::Mapping {
                  "Longer lines are skipped and go to the dead letters, cut to this.")
           .range(Bytes{64}, 16_MiB));
 
-  // The mapping's options but its own `decoder`, which knows no "auto".
-  static constexpr auto options =
-      std::tuple_cat(own_options, std::apply([](const auto&, const auto&... rest) { return hb::options(rest...); },
-                                             codec::mapping_options<SourceConfig>()));
+  static constexpr auto options = std::tuple_cat(own_options, codec::mapping_options_without_decoder<SourceConfig>());
 };
 
 }  // namespace hb::file

@@ -229,3 +229,63 @@ TEST_CASE("a mapping that cannot work is refused before anything is opened") {
   CHECK(refused([&](auto& c) { c.path = folder / "{customer_id}.csv", c.customer_id.header = "id"; }));
   CHECK(refused([](auto& c) { c.path = "-", c.customer_id.from = CustomerFrom::file_name; }));
 }
+
+TEST_CASE("lines of bare numbers, as a serial port gives them, are received one after the other") {
+  Source source("{customer_id}.txt");
+  write_file(source.folder / "anna.txt", "72\n\n73.5\r\noff\n0\n74\n");
+  source.config.decoder = LineFormat::scalar;
+  source.config.time.from = TimeFrom::receive;
+  source.run();
+  const auto& readings = source.host.readings();
+  REQUIRE(readings.size() == 3);
+  CHECK(readings[1].heart_rate == 74);
+  CHECK(hb::customer_id(readings[2]) == "anna");
+  CHECK(readings[1].time_us > readings[0].time_us);
+  CHECK(readings[2].time_us > readings[1].time_us);
+  CHECK(source.reasons() == Texts{"not_a_number off"});
+  CHECK(source.host.discarded()["zero_bpm"] == 1);
+}
+
+TEST_CASE("lines of 0x2A37 in hexadecimal; as bytes they cannot be lines") {
+  Source source("a.log");
+  write_file(source.config.path, "16485401EC02\n01 2c 01\n0448\n01\n");
+  source.config.decoder = LineFormat::gatt_hrm;
+  source.config.customer_id.constant = "strap-7";
+  source.config.time.from = TimeFrom::receive;
+  CHECK_THROWS_WITH(source.run(), Catch::Contains("input_encoding: lines of a file are text"));
+  source.config.input_encoding = hb::codec::InputEncoding::hex;
+  source.run();
+  REQUIRE(source.host.readings().size() == 2);
+  CHECK(source.host.readings()[1].heart_rate == 300);
+  CHECK(source.reasons() == Texts{"truncated 01"});
+  CHECK(source.host.discarded()["no_contact"] == 1);
+}
+
+TEST_CASE("a line may be a SenML pack; its bad records alone are dead letters that can be read again") {
+  Source source("packs.jsonl");
+  write_file(source.config.path,
+             "[{\"bn\":\"a:\",\"bt\":1700000000,\"bu\":\"beat/min\",\"n\":\"hr\",\"v\":60},"
+             "{\"n\":\"hr\",\"t\":1,\"v\":\"61\"},{\"n\":\"hr\",\"t\":2,\"v\":62}]\n"
+             "[{\"bn\":\"b:\",\"bt\":1700000000,\"n\":\"hr\",\"u\":\"beat/min\",\"v\":63}]\n");
+  source.config.decoder = LineFormat::senml;
+  source.config.customer_id.senml = hb::codec::SenmlName::bn;
+  source.config.customer_id.strip_suffix = ":";
+  source.config.time.senml = true;
+  source.config.heart_rate.name = "hr";
+  source.run();
+  CHECK(source.rows() == Texts{"a 1700000000000000 60", "a 1700000002000000 62", "b 1700000000000000 63"});
+  REQUIRE(source.host.letters().size() == 1);
+  const auto letter = source.host.letters().front();
+  CHECK(letter.origin == source.config.path + ":1#2");
+  CHECK(letter.payload == R"([{"bn":"a:","bt":1700000000,"bu":"beat/min","n":"hr","t":1,"v":"61"}])");
+
+  hb::DecodeInput input;
+  const std::string mended = R"([{"bn":"a:","bt":1700000000,"bu":"beat/min","n":"hr","t":1,"v":61}])";
+  input.payload = mended;
+  input.origin = letter.origin;
+  FileSource again(source.config, source.host.host());
+  const hb::testing::TestDecode decoded(again, input);
+  REQUIRE(decoded.readings.size() == 1);
+  CHECK(decoded.readings[0].time_us == 1'700'000'001'000'000);
+  CHECK(hb::customer_id(decoded.readings[0]) == "a");
+}

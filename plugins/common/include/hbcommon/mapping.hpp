@@ -43,6 +43,8 @@ struct CustomerIdMapping {
   std::optional<SenmlName> senml{};
   std::string strip_suffix{};
 
+  bool operator==(const CustomerIdMapping&) const = default;
+
   static constexpr auto options = hb::options(
       hb::option("from", &CustomerIdMapping::from,
                  "\"field\": one of the keys below says where; else the topic, the record's key or the file's name.")
@@ -67,6 +69,8 @@ struct HeartRateMapping {
   bool numeric_strings = false;
   std::optional<std::string> name{};
   std::vector<std::string> units{};
+
+  bool operator==(const HeartRateMapping&) const = default;
 
   static constexpr auto options = hb::options(
       hb::option("pointer", &HeartRateMapping::pointer, "JSON pointer to a number.").example("\"/heart_rate\""),
@@ -97,6 +101,8 @@ struct TimeMapping {
   bool allow_date_only = false;
   bool senml = false;
 
+  bool operator==(const TimeMapping&) const = default;
+
   static constexpr auto options = hb::options(
       hb::option("from", &TimeMapping::from,
                  "\"field\": one of the keys below says where; \"receive\": when this agent received it.")
@@ -121,6 +127,8 @@ struct GuardMapping {
   std::optional<std::string> equals;
   std::optional<double> min;
 
+  bool operator==(const GuardMapping&) const = default;
+
   static constexpr auto options = hb::options(
       hb::option("pointer", &GuardMapping::pointer, "JSON pointer to the value to look at.").required(),
       hb::option("equals", &GuardMapping::equals, "Only readings where it is this text or number.")
@@ -136,6 +144,8 @@ struct Mapping {
   TimeMapping time;
   std::optional<std::string> each;
   std::optional<GuardMapping> guard;
+
+  bool operator==(const Mapping&) const = default;
 };
 
 namespace detail {
