@@ -25,6 +25,11 @@ void DecodedBatch::clear() {
   discards.clear();
 }
 
+std::string origin_of(const rd_kafka_message_t& message) {
+  return std::string(rd_kafka_topic_name(message.rkt)) + '[' + std::to_string(message.partition) + "]@" +
+         std::to_string(message.offset);
+}
+
 Emitter::Emitter(Host host, Wake& wake) : host_(host), wake_(wake), thread_([this] { run(); }) {}
 
 Emitter::~Emitter() {
@@ -82,13 +87,17 @@ void Emitter::run() noexcept {
 // Dead letters and discards go first: the token that covers them is the emit's.
 bool Emitter::emit(DecodedBatch& batch) const {
   for (const auto& [reason, count] : batch.discards) host_.discard(reason, count);
-  for (const auto& [message, reason, detail] : batch.rejects) {
-    host_.dead_letter({reason,
-                       detail,
-                       std::string(rd_kafka_topic_name(message->rkt)) + '[' + std::to_string(message->partition) +
-                           "]@" + std::to_string(message->offset),
-                       {static_cast<const char*>(message->payload), message->len},
-                       {static_cast<const char*>(message->key), message->key_len}});
+  for (const DecodedBatch::Reject& reject : batch.rejects) {
+    if (reject.part) {
+      host_.dead_letter({reject.reason, reject.detail, reject.part->origin, reject.part->payload, reject.part->key});
+      continue;
+    }
+    const rd_kafka_message_t& message = *reject.message;
+    host_.dead_letter({reject.reason,
+                       reject.detail,
+                       origin_of(message),
+                       {static_cast<const char*>(message.payload), message.len},
+                       {static_cast<const char*>(message.key), message.key_len}});
   }
   return host_.emit(batch.readings, batch.token);
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -32,10 +33,15 @@ class Wake {
 
 // Records as the agent is to see them, in their order.
 struct DecodedBatch {
+  // One element of a record that holds several.
+  struct Part {
+    std::string origin, payload, key;
+  };
   struct Reject {
-    Message message;  // keeps the original bytes
+    Message message;  // keeps the original bytes; none where there is a part
     const char* reason;
     const char* detail;
+    std::unique_ptr<Part> part = nullptr;
   };
   std::uint64_t token = 0;
   std::vector<Reading> readings;
@@ -45,6 +51,9 @@ struct DecodedBatch {
   bool empty() const { return readings.empty() && rejects.empty() && discards.empty(); }
   void clear();
 };
+
+// "heartbeats[3]@1042": where a record lies, as dead letters say it.
+std::string origin_of(const rd_kafka_message_t& message);
 
 class Emitter {
  public:

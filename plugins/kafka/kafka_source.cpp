@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 
 // Records in one emit at most. Few enough to be prompt, many enough that a batch costs nothing.
 constexpr std::size_t kBatch = 4096;
+// Records in one emit may hold many readings each: fewer are taken at once, so that a batch stays near its size.
+constexpr std::size_t kMappedRecords = 16;
 // How long nothing may be looked at while nothing happens.
 constexpr auto kSlice = 100ms;
 constexpr auto kGaugeInterval = 1s;
@@ -67,6 +69,21 @@ codec::Outcome read_value(const KafkaSource::Config& config, std::string_view va
   return codec::parse_reading(value, reading, config.key_as_customer_id ? key : std::string_view());
 }
 
+// Nothing for the wire format.
+std::optional<codec::Decoder> make_decoder(const KafkaSource::Config& config) {
+  codec::Mapping mapping = config;
+  if (config.decoder == KafkaSource::RecordFormat::wire) {
+    if (mapping == codec::Mapping{}) return std::nullopt;
+    throw Failed(
+        "decoder: \"wire\" has no mapping; say how records are written (\"json\", ...), or leave the mapping out");
+  }
+  if (config.key_as_customer_id) {
+    throw Failed("key_as_customer_id: belongs to decoder \"wire\"; with a mapping say customer_id = \"key\"");
+  }
+  mapping.decoder = static_cast<codec::DecoderKind>(static_cast<int>(config.decoder) - 1);
+  return codec::Decoder(mapping, {.offered = codec::CustomerFrom::key, .max_payload = config.max_payload.value});
+}
+
 }  // namespace
 
 KafkaSource::KafkaSource(const Config& config, hb::Host host)
@@ -74,7 +91,8 @@ KafkaSource::KafkaSource(const Config& config, hb::Host host)
       host_(host),
       properties_(source_properties(config, needs_nudging_)),
       member_(host, wake_),
-      receive_clock_(host) {}
+      receive_clock_(host),
+      decoder_(make_decoder(config)) {}
 
 void KafkaSource::open() {
   member_.open(properties_.get(), config_.brokers, config_.topics);
@@ -106,7 +124,7 @@ void KafkaSource::run() {
 bool KafkaSource::decode_more() {
   const std::size_t held = next_.readings.size() + next_.rejects.size();
   if (held >= kBatch) return false;
-  member_.take(records_, kBatch - held);
+  member_.take(records_, decoder_ ? std::min(kMappedRecords, kBatch - held) : kBatch - held);
   if (records_.empty()) return false;
   receive_clock_.tick();
   for (Message& record : records_) decode(std::move(record));
@@ -124,6 +142,7 @@ void KafkaSource::decode(Message record) {
     ++next_.discards["tombstone"];
     return;
   }
+  if (decoder_) return decode_mapped(std::move(record));
   Reading& reading = next_.readings.emplace_back();
   reading.received_us = receive_clock_.next();
   const auto outcome =
@@ -137,13 +156,56 @@ void KafkaSource::decode(Message record) {
   }
 }
 
+void KafkaSource::decode_mapped(Message record) {
+  const codec::Payload payload{.bytes = view(record->payload, record->len),
+                               .context_id = view(record->key, record->key_len),
+                               .received_us = receive_clock_.next()};
+  decoder_->decode(payload, decoded_);
+  receive_clock_.used_up_to(decoded_.back().reading.received_us);
+  for (std::size_t i = 0; i < decoded_.size(); ++i) {
+    const codec::Decoded& decoded = decoded_[i];
+    const char* const reason = codec::text(decoded.outcome.reason);
+    if (decoded.outcome.ok()) {
+      next_.readings.push_back(decoded.reading);
+    } else if (codec::is_no_reading(decoded.outcome.reason)) {
+      ++next_.discards[reason];
+    } else if (decoded.element.data() == payload.bytes.data() && decoded.element.size() == payload.bytes.size()) {
+      next_.rejects.push_back({std::move(record), reason, decoded.outcome.detail});
+      return;  // there is no other
+    } else {
+      auto part = std::make_unique<DecodedBatch::Part>();
+      part->origin = origin_of(*record) + '#' + std::to_string(i + 1);
+      part->payload = decoded.element;
+      part->key = decoder_->context_of(decoded, payload);
+      next_.rejects.push_back({nullptr, reason, decoded.outcome.detail, std::move(part)});
+    }
+  }
+}
+
 void KafkaSource::decode(const hb::DecodeInput& input, const hb::DecodeOutput& output) {
-  Reading reading{};
-  reading.received_us = input.received_us;
-  const auto outcome = read_value(config_, input.payload, input.key, reading);
-  if (outcome.ok()) return output.reading(reading);
-  if (codec::is_no_reading(outcome.reason)) return output.discard(codec::text(outcome.reason), outcome.detail);
-  output.reject(codec::text(outcome.reason), outcome.detail, input.payload);
+  if (!decoder_) {
+    decoded_.resize(1);
+    codec::Decoded& decoded = decoded_.front();
+    decoded = {};
+    decoded.element = input.payload;
+    decoded.reading.received_us = input.received_us;
+    decoded.outcome = read_value(config_, input.payload, input.key, decoded.reading);
+  } else {
+    const codec::Payload payload{
+        .bytes = input.payload, .context_id = input.key, .received_us = input.received_us, .retained = input.retained};
+    const bool element = input.origin.find('#') != std::string_view::npos;  // no topic's name has one
+    element ? decoder_->decode_element(payload, decoded_) : decoder_->decode(payload, decoded_);
+  }
+  for (const codec::Decoded& decoded : decoded_) {
+    const char* const reason = codec::text(decoded.outcome.reason);
+    if (decoded.outcome.ok()) {
+      output.reading(decoded.reading);
+    } else if (codec::is_no_reading(decoded.outcome.reason)) {
+      output.discard(reason, decoded.outcome.detail);
+    } else {
+      output.reject(reason, decoded.outcome.detail, decoded.element);
+    }
+  }
 }
 
 void KafkaSource::note_position(OffsetTracker::Id id, std::int64_t next) {

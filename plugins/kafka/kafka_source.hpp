@@ -2,8 +2,10 @@
 #pragma once
 
 #include <hbagent/sdk.hpp>
+#include <hbcommon/decoder.hpp>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -17,7 +19,9 @@ namespace hb::kafka {
 class KafkaSource {
  public:
   enum class Start { earliest, latest };
-  struct Config : ConnectionConfig {
+  // How records are written: in hbagent's wire format, or as one of codec::DecoderKind, in its order.
+  enum class RecordFormat { wire, json, csv, scalar, gatt_hrm, senml };
+  struct Config : ConnectionConfig, codec::Mapping {
     std::vector<std::string> topics{"heartbeats"};
     std::string group_id = "hbagent";
     std::string group_instance_id;
@@ -25,6 +29,8 @@ class KafkaSource {
     std::chrono::milliseconds commit_interval{1000};
     bool key_as_customer_id = false;
     bool exit_at_end = false;
+    RecordFormat decoder = RecordFormat::wire;
+    Bytes max_payload = 64_KiB;
   };
   static constexpr auto options = std::tuple_cat(
       connection_options<Config>(),
@@ -43,9 +49,15 @@ class KafkaSource {
           hb::option("commit_interval", &Config::commit_interval, "How often offsets are committed.")
               .range(std::chrono::milliseconds(10), std::chrono::minutes(10)),
           hb::option("key_as_customer_id", &Config::key_as_customer_id,
-                     "Take the record's key as the customer where the value names none."),
+                     "With decoder \"wire\": take the record's key as the customer where the value names none."),
           hb::option("exit_at_end", &Config::exit_at_end,
-                     "End when every assigned partition was read to its end, instead of waiting for more.")));
+                     "End when every assigned partition was read to its end, instead of waiting for more."),
+          hb::option("decoder", &Config::decoder,
+                     "How records are written: the wire format, which needs no more, or what the options below map.")
+              .choices("wire", "json", "csv", "scalar", "gatt_hrm", "senml"),
+          hb::option("max_payload", &Config::max_payload, "With a mapping: larger records go to the dead letters.")
+              .range(Bytes{64}, 16_MiB)),
+      codec::mapping_options_without_decoder<Config>());
 
   // Connects nowhere. hb::Failed where the configuration cannot be used.
   KafkaSource(const Config& config, hb::Host host);
@@ -60,6 +72,7 @@ class KafkaSource {
   // Whether there was anything.
   bool decode_more();
   void decode(Message record);
+  void decode_mapped(Message record);
   void note_position(OffsetTracker::Id id, std::int64_t next);
   void hand_over(Emitter& emitter);
   void housekeeping();
@@ -73,6 +86,8 @@ class KafkaSource {
 
   std::uint64_t token_ = 0;  // grows over every open: the agent's rule
   ReceiveClock receive_clock_;
+  std::optional<codec::Decoder> decoder_;  // none: the wire format
+  std::vector<codec::Decoded> decoded_;
   std::vector<Message> records_;
   DecodedBatch next_;
   std::vector<OffsetTracker::Position> positions_;  // behind the records in next_

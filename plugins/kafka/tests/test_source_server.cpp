@@ -150,6 +150,57 @@ TEST_CASE("poison, tombstones and foreign headers stop nothing") {
   if (by_key) CHECK(hb::customer_id(host.readings()[3]) == "cust_5");
 }
 
+TEST_CASE("records of another format are decoded as mapped; a bad element is a dead letter of its own") {
+  PlainClient kafka(KafkaBroker::shared().address());
+  const std::string topic = kafka.new_topic(1);
+  std::vector<Record> records = {
+      {"anna", R"([{"t":1700000000,"hr":60},{"t":1700000001,"hr":"x"},{"t":1700000002,"hr":62}])"},
+      {"bert", "not json"},
+      {"cleo", R"([{"t":1700000003,"hr":0},{"hr":64}])"}};
+  // As many readings as many emits hold, in few records.
+  std::string many = "[";
+  for (int i = 0; i < 1000; ++i) {
+    many += (i == 0 ? "{\"t\":" : ",{\"t\":") + std::to_string(1'700'001'000 + i) + ",\"hr\":80}";
+  }
+  for (int i = 0; i < 40; ++i) records.push_back({"dora", many + ']'});
+  kafka.produce(topic, records);
+  TestHost host;
+  host.ack_at_once(true);
+  auto config = config_for(KafkaBroker::shared(), topic);
+  config.exit_at_end = true;
+  config.decoder = hb::kafka::KafkaSource::RecordFormat::json;
+  config.customer_id.from = hb::codec::CustomerFrom::key;
+  config.time.pointer = "/t";
+  config.time.format = hb::codec::TimeFormat::epoch_s;
+  config.heart_rate.pointer = "/hr";
+  config.each = "";
+  RunningSource source(host, config);
+  source.end();
+
+  CHECK(sum(kafka.committed(config.group_id, topic, 1)) == 43);
+  const auto readings = host.readings();
+  REQUIRE(readings.size() == 40'002);
+  CHECK(hb::customer_id(readings[1]) == "anna");
+  CHECK(readings[1].time_us == 1'700'000'002'000'000);
+  CHECK(readings[1].heart_rate == 62);
+  std::set<std::int64_t> received;
+  for (const hb::Reading& reading : readings) received.insert(reading.received_us);
+  CHECK(received.size() == readings.size());
+  CHECK(host.discarded() == std::map<std::string, std::uint64_t>{{"zero_bpm", 1}});
+  const auto letters = host.letters();
+  REQUIRE(letters.size() == 3);
+  CHECK(letters[0].reason == "not_a_number");
+  CHECK(letters[0].origin == topic + "[0]@0#2");
+  CHECK(letters[0].payload == R"({"t":1700000001,"hr":"x"})");
+  CHECK(letters[0].key == "anna");
+  CHECK(letters[1].reason == "bad_json");
+  CHECK(letters[1].origin == topic + "[0]@1");
+  CHECK(letters[1].payload == "not json");
+  CHECK(letters[1].key == "bert");
+  CHECK(letters[2].reason == "missing_time");
+  CHECK(letters[2].origin == topic + "[0]@2#2");
+}
+
 TEST_CASE("a dead letter that cannot be kept holds the offset back") {
   PlainClient kafka(KafkaBroker::shared().address());
   const std::string topic = kafka.new_topic(1);
