@@ -99,7 +99,7 @@ void Decoder::JsonFormat::add(const Payload& payload, std::optional<JsonValue> r
                               std::vector<Decoded>& out) {
   Decoded& decoded = add_element(payload, out);
   decoded.outcome = read(payload, root, element, decoded.reading);
-  decoded.element = element.raw();
+  decoded.element = element.source();
 }
 
 // The order of the checks decides which reason is given where several hold: is it sound, whose is it, is there a

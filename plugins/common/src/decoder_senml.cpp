@@ -60,7 +60,7 @@ Outcome Decoder::SenmlFormat::add(const Payload& payload, JsonValue record, std:
   if (outcome.ok() && ours == Ours::other_unit) outcome = {Reason::guard_mismatch, "a heart rate in another unit"};
   if (outcome.ok()) outcome = read(payload, decoded.reading);
   decoded.outcome = outcome;
-  decoded.element = outcome.ok() ? record.raw() : element_of(record);
+  decoded.element = outcome.ok() ? record.source() : element_of(record);
   return {};
 }
 
@@ -145,7 +145,7 @@ Outcome Decoder::SenmlFormat::read_value(Reading& reading) const {
 std::string_view Decoder::SenmlFormat::element_of(JsonValue record) {
   std::string pack = "[";
   if (record.kind() != JsonKind::object) {
-    pack.append(record.raw());
+    pack.append(record.source());
   } else {
     pack.append("{").append(base_.members_beyond(record_));
     const std::string_view members = record.raw().substr(1);

@@ -58,8 +58,7 @@ Outcome SenmlBase::apply(const SenmlRecord& record) {
     if (!value) continue;
     if (value->kind() != (is_text(field) ? JsonKind::string : JsonKind::number)) return bad("a base field of no use");
     if (value->raw().size() > kMaxBaseSize) return bad("a base field is longer than 128 bytes");
-    raw_[i] = value->raw();
-    if (is_text(field)) raw_[i] = {raw_[i].data() - 1, raw_[i].size() + 2};
+    raw_[i] = value->source();
   }
   std::string scratch;
   if (const auto& name = record[SenmlField::bn]) name_ = name->text(scratch);

@@ -63,6 +63,10 @@ TEST_CASE("json: the element's own bytes come with it") {
   CHECK(hb::customer_id(all[1].reading) == "7");
   CHECK(decoder.context_of(all[1], {payload, "ctx", kNow, false}) == "ctx");
 
+  const std::string text = R"({"r":["7"]})";
+  decoder.decode({text, "", kNow, false}, all);
+  CHECK(all[0].element == R"("7")");
+
   mapping.customer_id = {.pointer = "/who", .scope = Scope::root};
   Decoder around(mapping, {.offered = CustomerFrom::topic});
   const std::string named = R"({"who":"anna","r":[{"hr":"x"}]})";

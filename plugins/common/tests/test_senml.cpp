@@ -160,16 +160,18 @@ TEST_CASE("senml: what makes every record doubtful costs the whole pack") {
 
 TEST_CASE("senml: a failed record is handed out as a pack that says the same") {
   const std::string pack = R"([{"bn":"a\u003a","bt":1768478400,"bu":"beat/min","bv":1,"n":"hr","v":60},)"
-                           R"({"n":"hr","t":5,"v":"61"},{"bt":1768478500,"n":"hr","vs":"x"},8,{}])";
+                           R"({"n":"hr","t":5,"v":"61"},{"bt":1768478500,"n":"hr","vs":"x"},8,{},"hr:"])";
   Mapping mapping = senml_mapping();
   mapping.heart_rate.name.reset();
   const std::vector<Decoded> all = decode(mapping, pack);
-  REQUIRE(all.size() == 5);
+  REQUIRE(all.size() == 6);
   CHECK(all[0].element == R"({"bn":"a\u003a","bt":1768478400,"bu":"beat/min","bv":1,"n":"hr","v":60})");
   CHECK(all[1].element == R"([{"bn":"a\u003a","bt":1768478400,"bu":"beat/min","bv":1,"n":"hr","t":5,"v":"61"}])");
   CHECK(all[2].element == R"([{"bn":"a\u003a","bu":"beat/min","bv":1,"bt":1768478500,"n":"hr","vs":"x"}])");
   CHECK(all[3].element == "[8]");
   CHECK(all[4].outcome.ok());  // the base value alone
+
+  CHECK(all[5].element == R"(["hr:"])");
 
   std::string mended(all[1].element);
   mended.replace(mended.find("\"61\""), 4, "61");

@@ -24,6 +24,8 @@ class JsonValue {
   JsonKind kind() const;
   // As written; a string without its quotes, escapes not undone.
   std::string_view raw() const;
+  // As written, a string with its quotes.
+  std::string_view source() const;
   // A string with its escapes undone; `scratch` holds the text where there are any. REQUIRES: kind() is string.
   std::string_view text(std::string& scratch) const;
   bool is_true() const { return kind() == JsonKind::boolean && raw() == "true"; }
@@ -109,6 +111,10 @@ inline JsonKind JsonValue::kind() const {
 inline std::string_view JsonValue::raw() const {
   const auto& node = document_->nodes_[index_];
   return {document_->base_ + node.begin, node.size};
+}
+inline std::string_view JsonValue::source() const {
+  const std::string_view inner = raw();
+  return kind() == JsonKind::string ? std::string_view(inner.data() - 1, inner.size() + 2) : inner;
 }
 inline std::string_view JsonValue::text(std::string& scratch) const {
   return document_->node_text(document_->nodes_[index_], scratch);
