@@ -57,12 +57,6 @@ std::string file_in(std::string_view folder) {
   return folder.empty() ? std::string() : std::string(folder) + "/subscriptions";
 }
 
-// 0 is what a strap reports that is not worn.
-codec::Outcome outcome_of(const codec::Decoded& decoded) {
-  if (decoded.outcome.ok() && decoded.reading.heart_rate == 0) return {codec::Reason::zero_bpm, "a heart rate of 0"};
-  return decoded.outcome;
-}
-
 }  // namespace
 
 MqttSource::MqttSource(const Config& config, hb::Host host)
@@ -181,7 +175,7 @@ bool MqttSource::take(const paho::message& message) {
     receive_clock_.used_up_to(received_us + static_cast<std::int64_t>(decoded_.size()) - 1);
     for (std::size_t i = 0; i < decoded_.size(); ++i) {
       const codec::Decoded& decoded = decoded_[i];
-      const codec::Outcome outcome = outcome_of(decoded);
+      const codec::Outcome outcome = decoded.outcome;
       if (outcome.ok()) {
         readings_.push_back(decoded.reading);
       } else if (codec::is_no_reading(outcome.reason)) {
@@ -248,7 +242,7 @@ void MqttSource::decode(const hb::DecodeInput& input, const hb::DecodeOutput& ou
       {.bytes = input.payload, .context_id = id, .received_us = input.received_us, .retained = input.retained},
       origin.element, decoded_);
   for (const codec::Decoded& decoded : decoded_) {
-    const codec::Outcome outcome = outcome_of(decoded);
+    const codec::Outcome outcome = decoded.outcome;
     const char* const reason = codec::text(outcome.reason);
     if (outcome.ok()) {
       output.reading(decoded.reading);

@@ -16,15 +16,10 @@ auto naming_the_subscription(const Subscription& subscription, const Make& make)
   }
 }
 
-bool names_no_customer(const codec::CustomerIdMapping& mapping) {
-  static const codec::CustomerIdMapping kNone;
-  return mapping.from == kNone.from && !mapping.pointer && !mapping.constant && !mapping.column && !mapping.header;
-}
-
 codec::Mapping with_customer(const Subscription& subscription, const codec::TopicTemplate& topic) {
   codec::Mapping mapping = subscription;
   // {customer_id} in the topic says it all.
-  if (topic.captures_id() && names_no_customer(mapping.customer_id)) {
+  if (topic.captures_id() && mapping.customer_id == codec::CustomerIdMapping{}) {
     mapping.customer_id.from = codec::CustomerFrom::topic;
   }
   if (mapping.customer_id.from == codec::CustomerFrom::topic && !topic.captures_id()) {
@@ -47,8 +42,7 @@ Route::Route(const Subscription& subscription, std::size_t max_payload)
     : template_(naming_the_subscription(subscription, [&] { return codec::TopicTemplate(subscription.topic); })),
       filter_(naming_the_subscription(subscription, [&] { return filter_of(subscription, template_); })),
       qos_(static_cast<int>(subscription.qos)),
-      has_elements_(subscription.each.has_value()),
-      is_named_around_(has_elements_ && subscription.customer_id.pointer &&
+      is_named_around_(subscription.each && subscription.customer_id.pointer &&
                        subscription.customer_id.scope == codec::Scope::root),
       decoder_(naming_the_subscription(subscription, [&] {
         return codec::Decoder(with_customer(subscription, template_),

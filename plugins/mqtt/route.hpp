@@ -45,10 +45,10 @@ class Route {
   int qos() const { return qos_; }
   // Whether the topic is this subscription's; then `id` is the customer that it names, if any.
   bool match(std::string_view topic, std::string_view& id) const;
-  // `element`: the payload is one element of `each` alone, as decode handed it out; `id` is its customer.
+  // `element`: the payload is one element alone, as decode handed it out; `id` is its customer.
   void decode(const codec::Payload& payload, bool element, std::vector<codec::Decoded>& out);
   // Whether a payload holds several readings, each with a place of its own.
-  bool has_elements() const { return has_elements_; }
+  bool has_elements() const { return decoder_.has_elements(); }
   // Whether the customer of an element is named around it, so that the element alone does not say it.
   bool is_named_around() const { return is_named_around_; }
 
@@ -56,7 +56,6 @@ class Route {
   codec::TopicTemplate template_;
   std::string filter_;
   int qos_;
-  bool has_elements_;
   bool is_named_around_;
   codec::Decoder decoder_;
 };

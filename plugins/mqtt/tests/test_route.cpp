@@ -37,6 +37,25 @@ TEST_CASE("a topic that captures the customer needs no customer_id", "[route]") 
   CHECK_FALSE(route.match("wearables/c-7/battery", id));
 }
 
+TEST_CASE("a customer that the payload names is not replaced by the topic's", "[route]") {
+  Subscription subscription;
+  subscription.topic = "gateways/{customer_id}/senml";
+  subscription.decoder = codec::DecoderKind::senml;
+  subscription.customer_id.senml = codec::SenmlName::bn;
+  subscription.time.senml = true;
+  subscription.heart_rate.name = "hr";
+  Route route(subscription, 1024);
+  std::string_view id;
+  REQUIRE(route.match("gateways/attic/senml", id));
+  CHECK(route.has_elements());
+  std::vector<codec::Decoded> decoded;
+  route.decode({.bytes = R"([{"bn":"c-7","bt":1768478400},{"n":"hr","v":72},{"n":"hr","v":"x"}])", .context_id = id},
+               false, decoded);
+  REQUIRE(decoded.size() == 2);
+  CHECK(customer_id(decoded[0].reading) == "c-7");
+  CHECK(decoded[1].element == R"([{"bn":"c-7","bt":1768478400,"n":"hr","v":"x"}])");
+}
+
 TEST_CASE("a share becomes a shared subscription", "[route]") {
   Subscription subscription = plain("wearables/{customer_id}/hr");
   CHECK(Route(subscription, 1024).filter() == "wearables/+/hr");
