@@ -1,6 +1,7 @@
 #include "route.hpp"
 
 #include <hbagent/host.hpp>
+#include <hbcommon/wire.hpp>
 
 #include <stdexcept>
 
@@ -16,8 +17,15 @@ auto naming_the_subscription(const Subscription& subscription, const Make& make)
   }
 }
 
-codec::Mapping with_customer(const Subscription& subscription, const codec::TopicTemplate& topic) {
+// Nothing for the wire format.
+std::optional<codec::Decoder> make_decoder(const Subscription& subscription, const codec::TopicTemplate& topic,
+                                           std::size_t max_payload) {
   codec::Mapping mapping = subscription;
+  if (subscription.decoder == PayloadFormat::wire) {
+    if (mapping == codec::Mapping{}) return std::nullopt;
+    throw Failed("decoder: \"wire\" has no mapping; say how payloads are written (\"json\", ...), or leave it out");
+  }
+  mapping.decoder = static_cast<codec::DecoderKind>(static_cast<int>(subscription.decoder) - 1);
   // {customer_id} in the topic says it all.
   if (topic.captures_id() && mapping.customer_id == codec::CustomerIdMapping{}) {
     mapping.customer_id.from = codec::CustomerFrom::topic;
@@ -25,7 +33,25 @@ codec::Mapping with_customer(const Subscription& subscription, const codec::Topi
   if (mapping.customer_id.from == codec::CustomerFrom::topic && !topic.captures_id()) {
     throw Failed("customer_id = \"topic\", but the topic has no {customer_id}");
   }
-  return mapping;
+  return codec::Decoder(mapping, {.offered = codec::CustomerFrom::topic, .max_payload = max_payload});
+}
+
+// A topic names the customer where the payload does not. They must agree: who may publish to which topic is the
+// broker's to guard, but what a payload says is nobody's.
+codec::Decoded decode_wire(const codec::Payload& payload, std::size_t max_payload) {
+  codec::Decoded decoded;
+  decoded.element = payload.bytes;
+  decoded.reading.received_us = payload.received_us;
+  decoded.outcome = payload.bytes.size() > max_payload
+                        ? codec::Outcome{codec::Reason::too_large, "larger than max_payload"}
+                        : codec::parse_reading(payload.bytes, decoded.reading, payload.context_id);
+  if (!decoded.outcome.ok()) return decoded;
+  if (!payload.context_id.empty() && customer_id(decoded.reading) != payload.context_id) {
+    decoded.outcome = {codec::Reason::bad_customer_id, "the payload names another customer than the topic"};
+  } else if (decoded.reading.heart_rate == 0) {
+    decoded.outcome = {codec::Reason::zero_bpm, "a heart rate of 0"};
+  }
+  return decoded;
 }
 
 std::string filter_of(const Subscription& subscription, const codec::TopicTemplate& topic) {
@@ -42,12 +68,11 @@ Route::Route(const Subscription& subscription, std::size_t max_payload)
     : template_(naming_the_subscription(subscription, [&] { return codec::TopicTemplate(subscription.topic); })),
       filter_(naming_the_subscription(subscription, [&] { return filter_of(subscription, template_); })),
       qos_(static_cast<int>(subscription.qos)),
+      max_payload_(max_payload),
       is_named_around_(subscription.each && subscription.customer_id.pointer &&
                        subscription.customer_id.scope == codec::Scope::root),
-      decoder_(naming_the_subscription(subscription, [&] {
-        return codec::Decoder(with_customer(subscription, template_),
-                              {.offered = codec::CustomerFrom::topic, .max_payload = max_payload});
-      })) {}
+      decoder_(
+          naming_the_subscription(subscription, [&] { return make_decoder(subscription, template_, max_payload); })) {}
 
 bool Route::match(std::string_view topic, std::string_view& id) const {
   const auto found = template_.match(topic);
@@ -56,10 +81,12 @@ bool Route::match(std::string_view topic, std::string_view& id) const {
 }
 
 void Route::decode(const codec::Payload& payload, bool element, std::vector<codec::Decoded>& out) {
-  if (element) {
-    decoder_.decode_element(payload, out);
+  if (!decoder_) {
+    out.assign(1, decode_wire(payload, max_payload_));
+  } else if (element) {
+    decoder_->decode_element(payload, out);
   } else {
-    decoder_.decode(payload, out);
+    decoder_->decode(payload, out);
   }
 }
 

@@ -5,6 +5,8 @@
 #include <hbcommon/mapping.hpp>
 #include <hbcommon/topic.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -12,10 +14,14 @@
 
 namespace hb::bridge {
 
+// How payloads are written: in hbagent's wire format, or as one of codec::DecoderKind, in its order.
+enum class PayloadFormat : std::uint8_t { wire, json, csv, scalar, gatt_hrm, senml };
+
 struct Subscription : codec::Mapping {
   std::string topic;
   std::int64_t qos = 1;
   std::string share;
+  PayloadFormat decoder = PayloadFormat::wire;
 
   static constexpr auto options = std::tuple_cat(
       hb::options(
@@ -30,8 +36,12 @@ struct Subscription : codec::Mapping {
           hb::option<Subscription, std::string>("share", &Subscription::share,
                                                 "Group that shares the messages: each goes to one of its members; "
                                                 "none: every subscriber gets all.")
-              .example("\"hbagent\"")),
-      codec::mapping_options<Subscription>());
+              .example("\"hbagent\""),
+          hb::option<Subscription, PayloadFormat>("decoder", &Subscription::decoder,
+                                                  "How payloads are written: hbagent's own JSON object, which needs no "
+                                                  "more, or what the options below map.")
+              .choices("wire", "json", "csv", "scalar", "gatt_hrm", "senml")),
+      codec::mapping_options_without_decoder<Subscription>());
 };
 
 // One thread at a time.
@@ -48,7 +58,7 @@ class Route {
   // `element`: the payload is one element alone, as decode handed it out; `id` is its customer.
   void decode(const codec::Payload& payload, bool element, std::vector<codec::Decoded>& out);
   // Whether a payload holds several readings, each with a place of its own.
-  bool has_elements() const { return decoder_.has_elements(); }
+  bool has_elements() const { return decoder_ && decoder_->has_elements(); }
   // Whether the customer of an element is named around it, so that the element alone does not say it.
   bool is_named_around() const { return is_named_around_; }
 
@@ -56,8 +66,9 @@ class Route {
   codec::TopicTemplate template_;
   std::string filter_;
   int qos_;
+  std::size_t max_payload_;
   bool is_named_around_;
-  codec::Decoder decoder_;
+  std::optional<codec::Decoder> decoder_;  // none: the wire format
 };
 
 }  // namespace hb::bridge

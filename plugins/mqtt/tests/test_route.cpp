@@ -11,6 +11,7 @@ namespace {
 Subscription plain(const std::string& topic) {
   Subscription subscription;
   subscription.topic = topic;
+  subscription.decoder = PayloadFormat::json;
   subscription.heart_rate.pointer = "/heart_rate";
   subscription.time.pointer = "/time";
   return subscription;
@@ -40,7 +41,7 @@ TEST_CASE("a topic that captures the customer needs no customer_id", "[route]") 
 TEST_CASE("a customer that the payload names is not replaced by the topic's", "[route]") {
   Subscription subscription;
   subscription.topic = "gateways/{customer_id}/senml";
-  subscription.decoder = codec::DecoderKind::senml;
+  subscription.decoder = PayloadFormat::senml;
   subscription.customer_id.senml = codec::SenmlName::bn;
   subscription.time.senml = true;
   subscription.heart_rate.name = "hr";
@@ -54,6 +55,29 @@ TEST_CASE("a customer that the payload names is not replaced by the topic's", "[
   REQUIRE(decoded.size() == 2);
   CHECK(customer_id(decoded[0].reading) == "c-7");
   CHECK(decoded[1].element == R"([{"bn":"c-7","bt":1768478400,"n":"hr","v":"x"}])");
+}
+
+TEST_CASE("the wire format needs no mapping, and its customer is the topic's", "[route]") {
+  Subscription subscription;
+  subscription.topic = "heartbeats/{customer_id}";
+  Route route(subscription, 128);
+  std::vector<codec::Decoded> decoded;
+  const auto outcome = [&](std::string_view bytes, std::string_view id) {
+    route.decode({.bytes = bytes, .context_id = id}, false, decoded);
+    REQUIRE(decoded.size() == 1);
+    return decoded[0].outcome.reason;
+  };
+  CHECK(outcome(R"({"customer_id":"c-7","time":"2026-01-15T12:00:00Z","heart_rate":72,"flags":["high"]})", "c-7") ==
+        codec::Reason::ok);
+  CHECK(decoded[0].reading.flags == HB_FLAG_HIGH);
+  CHECK(outcome(R"({"time":"2026-01-15T12:00:00Z","heart_rate":72})", "c-8") == codec::Reason::ok);
+  CHECK(customer_id(decoded[0].reading) == "c-8");
+  CHECK(outcome(R"({"customer_id":"c-7","time":"2026-01-15T12:00:00Z","heart_rate":72})", "c-8") ==
+        codec::Reason::bad_customer_id);
+  CHECK(outcome(R"({"time":"2026-01-15T12:00:00Z","heart_rate":0})", "c-8") == codec::Reason::zero_bpm);
+  CHECK(outcome(std::string(129, ' '), "c-8") == codec::Reason::too_large);
+  subscription.time.pointer = "/time";
+  CHECK(why_not(subscription).find("\"wire\" has no mapping") != std::string::npos);
 }
 
 TEST_CASE("a share becomes a shared subscription", "[route]") {
