@@ -6,15 +6,16 @@ MOSQUITTO_FILES="$(cd "$(dirname "${BASH_SOURCE[0]}")/../mosquitto" && pwd)"
 # Started by root the broker would change to this user by itself; changing before keeps the way it is started the same.
 MOSQUITTO_USER=mosquitto
 
-# mosquitto_run FOLDER PORT: replaces the shell by the broker.
+# mosquitto_run FOLDER PORT [SETTINGS]: replaces the shell by the broker. SETTINGS: a file of further lines.
 mosquitto_run() {
-  local folder=$1 port=$2
+  local folder=$1 port=$2 settings=${3:-/dev/null}
   command -v mosquitto >/dev/null || fail "Mosquitto is missing: run deploy/install-deps.sh stack"
   own_folder "$MOSQUITTO_USER" "$folder"
   {
     cat "$MOSQUITTO_FILES/mosquitto.conf"
     printf 'persistence_location %s/\n' "$folder"
     printf 'listener %s 127.0.0.1\n' "$port"
+    cat "$settings"
   } >"$folder/mosquitto.conf"
   cd "$folder" || exit
   as_user "$MOSQUITTO_USER" "$(type -P mosquitto)" -c "$folder/mosquitto.conf"

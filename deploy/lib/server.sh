@@ -3,7 +3,8 @@
 # deploy/stack.sh and the tests both go through here.
 #
 #   server.sh kafka run FOLDER PORT CONTROLLER_PORT
-#   server.sh postgres|mosquitto run FOLDER PORT
+#   server.sh postgres run FOLDER PORT
+#   server.sh mosquitto run FOLDER PORT [SETTINGS]
 #   server.sh SERVICE ready PORT       exit code 0 when the server answers a client
 #   server.sh SERVICE stop_signal      the signal that stops it cleanly
 #

@@ -1,6 +1,3 @@
-import os
-import random
-
 import pytest
 
 from support.agent import binary
@@ -43,11 +40,3 @@ def pytest_terminal_summary(terminalreporter):
     if str(_matrix):
         terminalreporter.section("fault matrix")
         terminalreporter.write(str(_matrix))
-
-
-@pytest.fixture
-def dice():
-    """Chance, with a seed that is printed: HBAGENT_FAULT_SEED makes a run happen again."""
-    seed = int(os.environ.get("HBAGENT_FAULT_SEED", random.randrange(1 << 32)))
-    print(f"HBAGENT_FAULT_SEED={seed}")
-    return random.Random(seed)

@@ -5,6 +5,9 @@ Shared servers (`kafka`, `postgres`, `mosquitto`) run for the whole session: use
 take one of their own (`own_kafka`, `own_postgres`, `own_mosquitto`).
 """
 
+import os
+import random
+
 import pytest
 
 from . import processes
@@ -59,6 +62,14 @@ def agent(tmp_path):
     yield make
     for made in agents:
         made.close()
+
+
+@pytest.fixture
+def dice():
+    """Chance, with a seed that is printed: HBAGENT_FAULT_SEED makes a run happen again."""
+    seed = int(os.environ.get("HBAGENT_FAULT_SEED", random.randrange(1 << 32)))
+    print(f"HBAGENT_FAULT_SEED={seed}")
+    return random.Random(seed)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -6,13 +6,15 @@ How each is configured and started is known in one place, deploy/lib/server.sh, 
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import uuid
 
-from . import processes
+from . import mqtt, processes
+from .certificates import Certificates
 from .database import Database
 from .topics import Topic, create_topic
 from .waiting import wait_until
@@ -115,14 +117,68 @@ class KafkaServer(Server):
         return Topic(self.brokers, name)
 
 
+# What the tests read in a broker's log, beyond what it says anyway.
+_LOGGED = "log_type information\nlog_type subscribe\nlog_type unsubscribe\n"
+
+
 class MosquittoServer(Server):
-    """A Mosquitto broker that keeps everything for persistent sessions."""
+    """A Mosquitto broker that keeps everything for persistent sessions.
+
+    `settings`: lines of mosquitto.conf that follow those of deploy/mosquitto, and apply to the first listener where a
+    listener is meant; more listeners may come with them. They, and the files in `files`, may be changed between starts,
+    the files also before `reload`.
+    """
 
     service = "mosquitto"
+
+    def __init__(self, settings=""):
+        super().__init__()
+        self.settings = settings
+        self.files = self.folder / "files"  # passwords, access rules; the broker's user can read them
+        self.files.mkdir()
+        self.files.chmod(0o755)
+
+    def spawn_server(self):
+        path = self.folder / "settings.conf"
+        path.write_text(_LOGGED + self.settings)
+        self.spawn([SERVER_SCRIPT, self.service, "run", self.folder / "run", *self._ports(), path],
+                   environment={"HBAGENT_PARENT_DEATH_SIGNAL": "KILL"})
+
+    def ready(self):
+        """True when the broker answers a login, be it with a refusal."""
+        return mqtt.connack_code(self.port) is not None
 
     @property
     def uri(self):
         return f"tcp://127.0.0.1:{self.port}"
+
+    def file(self, name, text):
+        """Writes a file for the broker; returns its path."""
+        path = self.files / name
+        path.write_text(text)
+        path.chmod(0o644)
+        return path
+
+    def password_file(self, users):
+        """Writes a password file for {user: password}; returns its path."""
+        path = self.file("passwords", "".join(f"{user}:{password}\n" for user, password in users.items()))
+        subprocess.run(["mosquitto_passwd", "-U", path], check=True)
+        path.chmod(0o644)
+        return path
+
+    def certificates(self):
+        """Makes certificates that the broker's user can read."""
+        return Certificates(self.folder / "certificates")
+
+    def reload(self):
+        """Has the broker read its files again (passwords, access rules), and waits until it has begun to."""
+        before = self.log.count("Reloading config")
+        self.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.log.count("Reloading config") > before, 10, "mosquitto to reload")
+
+    def connections(self, client_id):
+        """How often a client of that name has been let in, by the broker's log."""
+        return len(re.findall(rf"New client connected from \S+ as {re.escape(client_id)} ", self.log))
 
     def save(self):
         """Writes the broker's state to disk now, so that it survives kill -9, and waits until it is there."""
