@@ -124,7 +124,10 @@ void Connection::open(const Session& session, OnMessage on_message) {
     throw;
   }
   is_open_ = true;
-  if (!only_tried) publish_status("online");
+}
+
+void Connection::announce() {
+  if (!host_.state_dir().empty()) publish_status("online");
 }
 
 void Connection::wait_connected(const paho::token_ptr& token) {

@@ -35,9 +35,12 @@ class Connection {
   // Throws hb::Retry, which says why the broker cannot be reached or what it refuses. Messages may arrive before it
   // returns. [instance-thread]
   void open(const Session& session, OnMessage on_message);
+  // Says "online" on the status topic, if there is one. Like everything that asks Paho, it waits while a message is
+  // being handled: not to be called while a handler waits for this thread. REQUIRES: open has returned.
+  void announce();
   // Whether the broker still had the session. REQUIRES: open has returned.
   bool session_was_present() const { return session_was_present_; }
-  // REQUIRES: open has returned.
+  // Each of its functions waits while a message is being handled. REQUIRES: open has returned.
   paho::async_client& client() { return *client_; }
 
   // Says goodbye where that is possible, and waits until no message is being handled. [instance-thread]

@@ -51,6 +51,7 @@ void MqttSink::open() {
   Connection::Session session;
   session.max_in_flight = static_cast<int>(config_.max_in_flight);
   connection_.open(session, [](const paho::message&) {});
+  connection_.announce();
 }
 
 void MqttSink::close() {

@@ -96,12 +96,14 @@ void MqttSource::run() {
     ~Closing() { source.close(); }
   } const closing{*this};
 
+  // First of all: Paho holds its lock while a message waits at the gate, and nothing could be asked of it.
+  set_gate(Gate::open);
+  connection_.announce();
   if (subscriptions_.begin(connection_.client(), connection_.session_was_present())) {
     host_.warn("the broker no longer has the session of client_id = \"" + config_.client_id +
                "\": what was published while the agent was away is not delivered");
   }
   is_down_ = false;
-  set_gate(Gate::open);
   while (!host_.stopping()) {
     throw_what_failed();
     if (const std::string why = connection_.lost(); !why.empty()) throw Retry(why);
