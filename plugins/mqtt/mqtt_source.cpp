@@ -107,12 +107,15 @@ void MqttSource::run() {
   while (!host_.stopping()) {
     throw_what_failed();
     if (const std::string why = connection_.lost(); !why.empty()) throw Retry(why);
-    subscriptions_.look(connection_.client());
+    subscriptions_.take_answers();
+    subscriptions_.ask_again(connection_.client());
     const std::string problem = subscriptions_.problem();
     if (problem.empty() && std::exchange(is_down_, false)) host_.up();
     if (!problem.empty() && !std::exchange(is_down_, true)) host_.down(problem);
     connection_.wait_for(kSlice);
   }
+  // What has come since would be asked for again at the next start, and bring its retained messages again.
+  subscriptions_.take_answers();
 }
 
 void MqttSource::close() {

@@ -43,7 +43,7 @@ void Subscriptions::ask(paho::async_client& client, const std::string& filter, b
   }
 }
 
-void Subscriptions::look(paho::async_client& client) {
+void Subscriptions::take_answers() {
   const std::size_t before = asked_.size();
   std::erase_if(asked_, [this](const Asked& asked) {
     if (!asked.token->is_complete()) return false;
@@ -51,6 +51,9 @@ void Subscriptions::look(paho::async_client& client) {
     return true;
   });
   if (asked_.size() != before) store();
+}
+
+void Subscriptions::ask_again(paho::async_client& client) {
   if (refused_.empty() || !asked_.empty() || Clock::now() < again_at_) return;
   again_at_ = Clock::now() + kAskAgain;
   for (const auto& [filter, why] : refused_) ask(client, filter, true);

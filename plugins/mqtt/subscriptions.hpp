@@ -27,8 +27,10 @@ class Subscriptions {
   // A connection was made. Asks for what is missing, and takes back what is not wanted any more; does not wait. Returns
   // whether the session ought to have been there and was not.
   bool begin(paho::async_client& client, bool session_was_present);
-  // Looks at the answers, asks again for what was refused when it is time, and keeps what changed.
-  void look(paho::async_client& client);
+  // Looks at the answers that have come, and keeps what changed.
+  void take_answers();
+  // Asks again for what was refused, when it is time.
+  void ask_again(paho::async_client& client);
 
   // For a person; empty where every subscription stands or is under way.
   std::string problem() const;
