@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "reach.hpp"
 #include "refusal.hpp"
@@ -19,6 +20,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kSlice = 100ms;
 constexpr auto kGoodbye = 1s;
+// Two clients of one name throw each other out; each stays as long as the other one waits to try again (`retry_max`).
+constexpr auto kBriefly = 60s;
 
 int version_of(const ConnectionConfig& config) {
   return config.version == Version::v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
@@ -90,6 +93,7 @@ void Connection::open(const Session& session, OnMessage on_message) {
     const std::lock_guard lock(mutex_);
     lost_.clear();
     woken_ = false;
+    opened_at_ = std::chrono::steady_clock::now();
   }
   // `check --connect` must not take over the session of an agent that runs.
   const bool only_tried = host_.state_dir().empty();
@@ -103,9 +107,7 @@ void Connection::open(const Session& session, OnMessage on_message) {
   client_->set_message_callback([on_message = std::move(on_message)](const paho::const_message_ptr& message) {
     if (message) on_message(*message);
   });
-  client_->set_connection_lost_handler([this](const std::string& why) {
-    lose(why.empty() ? "the connection to " + endpoint_.host_and_port() + " was lost" : why);
-  });
+  client_->set_connection_lost_handler([this](const std::string& why) { why.empty() ? lose_silently() : lose(why); });
   client_->set_disconnected_handler(
       [this](const paho::properties&, paho::ReasonCode code) { lose(why_disconnected(code, config_)); });
   if (endpoint_.is_tls() && !config_.tls.verify) {
@@ -200,6 +202,20 @@ void Connection::lose(const std::string& why) {
     if (lost_.empty()) lost_ = why;  // the first says most
   }
   changed_.notify_all();
+}
+
+// The broker closed the connection, or the network did, and nobody said why. Many brokers tell not even an MQTT 5 client
+// that its session was taken over.
+void Connection::lose_silently() {
+  std::string why = "the connection to " + endpoint_.host_and_port() + " was lost";
+  {
+    const std::lock_guard lock(mutex_);
+    const bool is_brief = std::chrono::steady_clock::now() - opened_at_ < kBriefly;
+    if (std::exchange(was_brief_, is_brief) && is_brief) {
+      why += " again soon after it was made; has another client the same client_id = \"" + config_.client_id + "\"?";
+    }
+  }
+  lose(why);
 }
 
 std::string Connection::lost() const {

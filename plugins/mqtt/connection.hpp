@@ -63,6 +63,7 @@ class Connection {
   [[noreturn]] void fail_to_connect(const paho::exception& error) const;
   void publish_status(const char* status);
   void lose(const std::string& why);
+  void lose_silently();
 
   const ConnectionConfig config_;
   const hb::Host host_;
@@ -72,9 +73,11 @@ class Connection {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::string lost_;      // guarded by mutex_
-  bool woken_ = false;    // guarded by mutex_
-  bool is_open_ = false;  // only the instance's thread
+  std::string lost_;                                   // guarded by mutex_
+  bool woken_ = false;                                 // guarded by mutex_
+  bool was_brief_ = false;                             // the connection before this one; guarded by mutex_
+  std::chrono::steady_clock::time_point opened_at_{};  // guarded by mutex_
+  bool is_open_ = false;                               // only the instance's thread
 };
 
 }  // namespace hb::bridge
