@@ -72,9 +72,14 @@ std::string why_disconnected(paho::ReasonCode code, const ConnectionConfig& conf
 }
 
 std::string text_of(const paho::exception& error) {
-  const int reason = static_cast<int>(error.get_reason_code());
-  if (reason >= 128) return error.get_reason_code_str();
-  if (error.get_return_code() == 128) return "refused (not authorized, or no such topic)";
+  // MQTT 3.1.1 has one code for every refusal, and Paho no words for it.
+  if (const std::string reason = error.get_reason_code_str();
+      static_cast<int>(error.get_reason_code()) >= 128 && !reason.empty()) {
+    return reason;
+  }
+  if (error.get_return_code() == 128 || static_cast<int>(error.get_reason_code()) >= 128) {
+    return "refused (not authorized, or no such topic)";
+  }
   return error.what();
 }
 
