@@ -1,5 +1,6 @@
 #include "refusal.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace hb::bridge {
@@ -42,7 +43,10 @@ std::string refused_v3(int code, const ConnectionConfig& config) {
 }  // namespace
 
 std::string why_refused(const paho::exception& error, const ConnectionConfig& config) {
-  switch (static_cast<int>(error.get_reason_code())) {
+  // A refused login has the broker's reason in either place, as the version of MQTT and of Paho have it.
+  const int code = error.get_return_code();
+  const int reason = std::max(static_cast<int>(error.get_reason_code()), code);
+  switch (reason) {
     case MQTTREASONCODE_UNSUPPORTED_PROTOCOL_VERSION:
       return refused_v3(1, config);
     case MQTTREASONCODE_CLIENT_IDENTIFIER_NOT_VALID:
@@ -55,10 +59,10 @@ std::string why_refused(const paho::exception& error, const ConnectionConfig& co
     default:
       break;
   }
-  if (static_cast<int>(error.get_reason_code()) >= 128) {
-    return "the broker refuses the connection: " + error.get_reason_code_str();
+  if (reason >= 128) {
+    const char* const text = MQTTReasonCode_toString(static_cast<MQTTReasonCodes>(reason));
+    return std::string("the broker refuses the connection: ") + (text == nullptr ? "unknown reason" : text);
   }
-  const int code = error.get_return_code();
   return code > 0 && code < static_cast<int>(kConnack.size()) ? refused_v3(code, config) : std::string();
 }
 
