@@ -136,9 +136,17 @@ std::string names_of(X509* certificate) {
   return subject.data();
 }
 
-std::string why_not_verified(SSL* session, const Endpoint& endpoint, const TlsConfig& tls) {
+// For OpenSSL, which forgets a certificate that it does not accept: whose it is, into the session's string.
+int keep_names(int is_accepted, X509_STORE_CTX* store) {
+  if (is_accepted == 1) return is_accepted;
+  const auto* const session =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  *static_cast<std::string*>(SSL_get_app_data(session)) = names_of(X509_STORE_CTX_get0_cert(store));
+  return is_accepted;
+}
+
+std::string why_not_verified(SSL* session, const std::string& names, const Endpoint& endpoint, const TlsConfig& tls) {
   const long result = SSL_get_verify_result(session);
-  const std::unique_ptr<X509, decltype(&X509_free)> peer(SSL_get1_peer_certificate(session), &X509_free);
   const std::string whom = "the certificate of " + endpoint.host_and_port();
   switch (result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
@@ -147,7 +155,7 @@ std::string why_not_verified(SSL* session, const Endpoint& endpoint, const TlsCo
       return whom + " is not valid yet; is this machine's clock right?";
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return whom + " is not that host's" + (peer ? " but for " + names_of(peer.get()) : std::string());
+      return whom + " is not that host's" + (names.empty() ? std::string() : " but for " + names);
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
@@ -177,10 +185,12 @@ int drive(SSL* session, int fd, Clock::time_point deadline, const Step& step) {
 
 std::string shake_hands(const Endpoint& endpoint, const TlsConfig& tls, int fd, Clock::time_point deadline) {
   const Context context = make_context(tls);
+  std::string names;
   const Session session(SSL_new(context.get()), &SSL_free);
   if (!session || SSL_set_fd(session.get(), fd) != 1) return "no memory for TLS";
   if (tls.verify) {
-    SSL_set_verify(session.get(), SSL_VERIFY_PEER, nullptr);
+    SSL_set_app_data(session.get(), &names);
+    SSL_set_verify(session.get(), SSL_VERIFY_PEER, keep_names);
     X509_VERIFY_PARAM* const parameters = SSL_get0_param(session.get());
     if (X509_VERIFY_PARAM_set1_ip_asc(parameters, endpoint.host.c_str()) != 1) {
       SSL_set1_host(session.get(), endpoint.host.c_str());
@@ -191,7 +201,7 @@ std::string shake_hands(const Endpoint& endpoint, const TlsConfig& tls, int fd, 
   if (shaken == SSL_ERROR_WANT_READ) return "no answer to the TLS handshake; does that port speak TLS?";
   if (shaken != SSL_ERROR_NONE) {
     if (tls.verify && SSL_get_verify_result(session.get()) != X509_V_OK) {
-      return why_not_verified(session.get(), endpoint, tls);
+      return why_not_verified(session.get(), names, endpoint, tls);
     }
     return "the TLS handshake failed: " + newest_tls_error("the connection was closed; does that port speak TLS?");
   }
