@@ -11,6 +11,7 @@ from . import bridge
 SECONDS = float(os.environ.get("HBAGENT_MQTT_HOSTILE_SECONDS", "5"))
 GOOD = 5_000
 MIB = 1 << 20
+HUGE = b'{"heart_rate":60,"time":"2026-01-01T00:00:00Z","more":"' + b"x" * MIB + b'"}'
 BOUND = MIB  # of the dead letters
 
 # Not JSON, not UTF-8, no object, no rate, an impossible one, a bomb, a text for a number, a key twice, a wrong time.
@@ -21,13 +22,13 @@ MALFORMED = [b"{", b"\xff\xfe\x00", b"[]", b'{"time":"2026-01-01T00:00:00Z"}', b
 
 def hostile(number):
     topic = f"wearables/evil-{number % 7}/hr"
-    return (topic, b"x" * MIB) if number % 1000 == 0 else (topic, MALFORMED[number % len(MALFORMED)])
+    return (topic, HUGE) if number % 1000 == 0 else (topic, MALFORMED[number % len(MALFORMED)])
 
 
 def test_a_hostile_publisher_stops_nobody_and_fills_nothing(agent, own_mosquitto, postgres):
     database = postgres.new_database()
     bridging = agent(bridge.source(own_mosquitto.uri) + bridge.to_postgres(database))
-    bridging.configure(bridging.config_path.read_text().replace("[agent]", f"[agent]\ndead_letter_max_size = {BOUND}"))
+    bridging.configure(bridging.config_path.read_text().replace("[agent]", f'[agent]\ndead_letter_max_size = "{BOUND // 1024}KiB"'))
     bridging.start().wait_ready()
     bridging.wait_log("subscribed to ")
     before = bridging.resident_bytes()

@@ -9,7 +9,6 @@ import pytest
 
 from support import processes
 from support.servers import MosquittoServer
-from support.waiting import wait_until
 
 from . import bridge
 
@@ -174,7 +173,7 @@ def test_a_refused_subscription_is_named_while_the_others_work_and_is_taken_when
         subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-u", "edge", "-P", SECRET, "-q", "1",
                         "-t", topic, "-m", '{"time":"2026-11-22T10:00:00Z","heart_rate":60}'], check=True)
     for each in agents:
-        each.wait_log(r"error .*the broker refuses the subscription to wearables/\+/hr: .*uthori[sz]ed.*look at its access")
+        each.wait_log(r"error .*the broker refuses the subscription to wearables/\+/hr: .*[Nn]ot authori[sz]ed.*look at its access")
         each.wait_not_ready()
         code, text = each.get("/readyz")
         assert code == 503 and "the broker refuses the subscription to wearables/+/hr" in text
@@ -188,18 +187,17 @@ def test_a_refused_subscription_is_named_while_the_others_work_and_is_taken_when
     publish("wearables/anna/hr")
     for each in agents:
         each.wait_while_running(lambda: each.status()["sources"][0]["journaled"] == 2, 20, "to get the other one too")
-        assert each.log.count("the broker refuses the subscription") == 1, each.log
+        assert len(re.findall(" error .*the broker refuses the subscription", each.log)) == 1, each.log
 
 
-@pytest.mark.parametrize(("version", "says"), [
-    ("5", 'another client connected with client_id = "edge-01" and took the session over: give each its own'),
-    ("3.1.1", "was lost")])
-def test_two_agents_of_one_client_id_do_not_fight_at_full_speed_and_one_alone_goes_on(version, says, agent,
-                                                                                      own_mosquitto):
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_two_agents_of_one_client_id_do_not_fight_at_full_speed_and_one_alone_goes_on(version, agent, own_mosquitto):
+    # Mosquitto says why from 2.0.12 on, and only to an MQTT 5 client; else the agent asks.
+    says = r'another client (connected with|the same) client_id = "edge-01"'
     keys = f'retry_initial = "500ms"\nversion = "{version}"'
     agents = [agent(bridge.source(own_mosquitto.uri, keys) + bridge.NULL).start() for _ in range(2)]
     for each in agents:
-        each.wait_while_running(lambda: says in each.log, 20, f"to say: {says}")
+        each.wait_while_running(lambda: re.search(says, each.log), 20, f"to say: {says}")
     before, begin = own_mosquitto.connections("edge-01"), time.monotonic()
     time.sleep(WATCH)  # connections are counted over a time
     made, took = own_mosquitto.connections("edge-01") - before, time.monotonic() - begin
@@ -207,7 +205,6 @@ def test_two_agents_of_one_client_id_do_not_fight_at_full_speed_and_one_alone_go
     assert made <= 2 * most_tries(took)
     assert agents[0].terminate() == 0
     agents[1].wait_ready()
-    wait_until(lambda: re.search("session|lost", agents[1].log), 5, "the reason")
     settled = own_mosquitto.connections("edge-01")
     own_mosquitto.publish("wearables/anna/hr", ['{"time":"2026-11-22T10:00:00Z","heart_rate":60}'])
     agents[1].wait_while_running(lambda: agents[1].status()["sources"][0]["journaled"] == 1, 20, "to go on")
