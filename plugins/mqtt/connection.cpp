@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "reach.hpp"
@@ -101,7 +102,8 @@ void Connection::open(const Session& session, OnMessage on_message) {
   Session wanted = session;
   if (only_tried) wanted.persistent = false;
 
-  paho::create_options created(version_of(config_));
+  // A batch is handed to Paho as a whole, and bounds what waits there.
+  paho::create_options created(version_of(config_), std::numeric_limits<int>::max());
   client_ = std::make_unique<paho::async_client>(endpoint_.uri(), client_id, created);
   // All of them before connect: once it has begun, messages come.
   client_->set_message_callback([on_message = std::move(on_message)](const paho::const_message_ptr& message) {
