@@ -57,11 +57,12 @@ class Publisher:
     it, it is as fast as the broker lets it.
     """
 
-    def __init__(self, port, make, count=None, rate=None, window=1000, client_id="publisher", tls_ca=None):
+    def __init__(self, port, make, count=None, rate=None, window=1000, client_id="publisher", tls_ca=None,
+                 login=()):
         self.acknowledged = set()
         self.connections = 0
         self._port, self._make, self._count, self._rate, self._window = port, make, count, rate, window
-        self._hello = connect_packet(client_id)
+        self._hello = connect_packet(client_id, *login)
         self._tls = ssl.create_default_context(cafile=tls_ca) if tls_ca else None
         self._next = 0
         self._again = []      # numbers that a lost connection left unanswered
