@@ -14,6 +14,16 @@ from . import bridge
 WAITING = 5_000  # more than the 1000 that Mosquitto keeps unless it is told to
 
 
+# /etc/mosquitto/mosquitto.conf of Debian 12 and 13, with other folders.
+DEBIAN = """
+pid_file {folder}/mosquitto.pid
+persistence true
+persistence_location {folder}/
+log_dest stderr
+include_dir {parts}
+"""
+
+
 class DeployedMosquitto(MosquittoServer):
     """With that file for its settings, and this folder for the system's ones."""
 
@@ -29,15 +39,18 @@ class DeployedMosquitto(MosquittoServer):
                          ("/etc/mosquitto/certs/ca.pem", certificates.pem("ca")),
                          ("/etc/mosquitto/certs/broker.pem", certificates.pem("broker")),
                          ("/etc/mosquitto/certs/broker.key", certificates.key("broker")),
-                         ("/etc/mosquitto/passwords", passwords), ("/etc/mosquitto/acl", rules),
-                         ("/var/lib/mosquitto/", f"{self.folder}/run/")):
+                         ("/etc/mosquitto/passwords", passwords), ("/etc/mosquitto/acl", rules)):
             assert self.settings.count(old) == 1, old
             self.settings = self.settings.replace(old, str(new))
 
     def spawn_server(self):
         run = self.folder / "run"
         run.mkdir(exist_ok=True)
-        path = self.file("mosquitto.conf", self.settings + "log_dest stderr\n")
+        parts = self.folder / "conf.d"
+        parts.mkdir(exist_ok=True)
+        parts.chmod(0o755)
+        (parts / "hbagent.conf").write_text(self.settings)
+        path = self.file("mosquitto.conf", DEBIAN.format(folder=run, parts=parts))
         command = ["mosquitto", "-c", path]
         if os.geteuid() == 0:
             subprocess.run(["chown", "mosquitto", run], check=True)
