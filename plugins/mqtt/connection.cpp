@@ -206,8 +206,8 @@ void Connection::lose(const std::string& why) {
   changed_.notify_all();
 }
 
-// The broker closed the connection, or the network did, and nobody said why. Many brokers tell not even an MQTT 5 client
-// that its session was taken over.
+// The broker closed the connection, or the network did, and nobody said why. Many brokers tell not even an MQTT 5
+// client that its session was taken over.
 void Connection::lose_silently() {
   std::string why = "the connection to " + endpoint_.host_and_port() + " was lost";
   {
