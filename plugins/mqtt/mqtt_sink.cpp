@@ -45,6 +45,7 @@ MqttSink::MqttSink(const Config& config, hb::Host host) : config_(config), host_
   if (config.message_expiry > 0s && config.version == Version::v3) {
     throw Failed("message_expiry needs version = \"5\"");
   }
+  ++count_;  // last: an object that was not made is not destroyed
 }
 
 void MqttSink::open() {

@@ -3,6 +3,7 @@
 
 #include <hbagent/sdk.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -43,6 +44,12 @@ class MqttSink {
 
   // Connects nowhere. hb::Failed where the configuration cannot be used.
   MqttSink(const Config& config, hb::Host host);
+  MqttSink(const MqttSink&) = delete;
+  MqttSink& operator=(const MqttSink&) = delete;
+  ~MqttSink() { --count_; }
+  // Whether this process has one. [any thread]
+  static bool exists() { return count_ > 0; }
+
   void open();
   void write(hb::Batch batch);
   void close();
@@ -58,6 +65,8 @@ class MqttSink {
   std::string topic_of(const Reading& reading) const;
   // False: some go again.
   bool answer(const hb::Batch& batch, const std::vector<Sent>& sent);
+
+  inline static std::atomic<int> count_ = 0;
 
   const Config config_;
   const hb::Host host_;

@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "mqtt_sink.hpp"
+
 namespace hb::bridge {
 namespace {
 
@@ -77,6 +79,12 @@ MqttSource::MqttSource(const Config& config, hb::Host host)
 }
 
 void MqttSource::open() {
+  // Paho handles every connection of a process on one thread: the sink would wait for the message that waits for it.
+  if (!host_.journal_survives_process() && MqttSink::exists()) {
+    throw Failed(
+        "with [journal] mode = \"memory\" a message waits for the mqtt sink, which waits for it: use mode = "
+        "\"disk\", or give the sink an agent of its own");
+  }
   set_gate(Gate::shut);
   {
     const std::lock_guard lock(mutex_);

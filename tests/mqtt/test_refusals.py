@@ -1,6 +1,7 @@
 """Each way in which a broker says no: a message of its own, no secret in it, no storm of tries, and an end by itself."""
 
 import dataclasses
+import pathlib
 import re
 import subprocess
 import time
@@ -145,8 +146,8 @@ def dynamic():
     rules.unlink()
     subprocess.run(["mosquitto_ctrl", "dynsec", "init", rules, "admin", "admin"], check=True, capture_output=True)
     rules.chmod(0o666)
-    broker.settings = ("plugin /usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so\n"
-                       f"plugin_opt_config_file {rules}\n")
+    (plugin,) = pathlib.Path("/usr/lib").glob("*/mosquitto_dynamic_security.so")
+    broker.settings = f"plugin {plugin}\nplugin_opt_config_file {rules}\n"
 
     def control(*arguments):
         done = subprocess.run(["mosquitto_ctrl", "-h", "127.0.0.1", "-p", str(broker.port), "-u", "admin", "-P", "admin",

@@ -4,6 +4,7 @@ import json
 
 from faults import readings
 from faults.workload import complaints, live
+from support.mqtt import Publisher
 from support.processes import ChildProcess
 from support.waiting import wait_until
 
@@ -111,3 +112,17 @@ def test_a_broker_that_stops_and_starts_loses_nothing_on_the_way_through_two_age
     assert readings.are_exactly_numbered(database, "s", COUNT)
     assert first.terminate() == 0 and second.terminate() == 0
     assert [complaints(each) for each in (first, second)] == [[], []]
+
+
+def test_source_and_sink_in_one_agent_work_on_disk_and_are_refused_in_memory(agent, own_mosquitto, tmp_path):
+    """They share Paho's thread: in memory mode each message would wait for itself."""
+    config = bridge.source(own_mosquitto.uri) + sink(own_mosquitto.uri)
+    refused = agent('[journal]\nmode = "memory"\n' + config).start()
+    assert refused.wait() == 1 and 'a message waits for the mqtt sink, which waits for it: use mode = "disk"' in refused.log
+    reader = Subscriber(own_mosquitto, tmp_path, "heartbeats/+")
+    passing = agent(config).start()
+    passing.wait_log("subscribed to ")
+    assert Publisher(own_mosquitto.port, bridge.message("s"), 2000).start().finish() == 2000
+    wait_until(lambda: len(reader.messages()) >= 2000, 30, "all to pass")
+    assert [reading for *_, reading in reader.messages()] == [json.loads(readings.as_json("s", i)) for i in range(2000)]
+    reader.close()
