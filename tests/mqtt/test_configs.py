@@ -1,0 +1,54 @@
+"""The ready-made configurations for MQTT turn what devices were seen to publish into the readings that it means."""
+
+import json
+import subprocess
+
+import pytest
+
+from support.agent import REPOSITORY, binary
+
+CASES = [json.loads(line) for line in (REPOSITORY / "tests/data/payloads.jsonl").read_text().splitlines()]
+RECEIVED = "2026-01-15T12:00:00.000000Z"
+
+# Which of the recorded cases each is for, by the beginning of their ids, and what it says of those that are no reading.
+CONFIGS = {
+    "mqtt-json": (["boot-01", "boot-05", "boot-06", "boot-11", "boot-inv0", "boot-inv-1", "json-18"], {}),
+    "mqtt-theengs": (["theengs-"], {}),
+    "mqtt-health-auto-export": (["hae-"], {}),
+}
+
+
+def test_every_configuration_for_mqtt_is_tried_here():
+    assert {path.stem for path in (REPOSITORY / "config").glob("mqtt-*.toml")} == set(CONFIGS)
+
+
+def expected(case):
+    """What `hbagent decode` prints: readings, rounded half to even, and the reasons of rejects."""
+    verdicts = case["expect"] if isinstance(case["expect"], list) else [case["expect"]]
+    return [{"reject": each["reason"]} if each["heart_rate"] == "reject" else
+            {"customer_id": each["customer_id"], "time": instant(each["time"] or RECEIVED),
+             "heart_rate": round(each["heart_rate"])} for each in verdicts]
+
+
+def instant(text):
+    """With six digits of a second, so that equal times are equal texts."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    return f"{whole}.{fraction:0<6}Z"
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_what_devices_publish_becomes_the_readings_that_it_means(name, tmp_path):
+    begins, _ = CONFIGS[name]
+    cases = [case for case in CASES if case["id"].startswith(tuple(begins))]
+    assert cases
+    batch = tmp_path / "batch.jsonl"
+    batch.write_text("".join(json.dumps({key: case[key] for key in ("topic", "encoding", "payload") if key in case}
+                                        | {"received_at": RECEIVED}) + "\n" for case in cases))
+    done = subprocess.run([binary(), "decode", "-c", REPOSITORY / f"config/{name}.toml", "--batch", batch], text=True,
+                          capture_output=True)
+    assert done.returncode == 0, done.stderr
+    found = [[{"reject": each["reject"]} if "reject" in each else
+              {"customer_id": each["customer_id"], "time": instant(each["time"]), "heart_rate": each["heart_rate"]}
+              for each in json.loads(line)] for line in done.stdout.splitlines()]
+    for case, verdicts in zip(cases, found, strict=True):
+        assert verdicts == expected(case), case["id"]
