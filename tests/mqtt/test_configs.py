@@ -10,11 +10,13 @@ from support.agent import REPOSITORY, binary
 CASES = [json.loads(line) for line in (REPOSITORY / "tests/data/payloads.jsonl").read_text().splitlines()]
 RECEIVED = "2026-01-15T12:00:00.000000Z"
 
-# Which of the recorded cases each is for, by the beginning of their ids, and what it says of those that are no reading.
+# Which of the recorded cases each is for, by the beginning of their ids.
 CONFIGS = {
-    "mqtt-json": (["boot-01", "boot-05", "boot-06", "boot-11", "boot-inv0", "boot-inv-1", "json-18"], {}),
-    "mqtt-theengs": (["theengs-"], {}),
-    "mqtt-health-auto-export": (["hae-"], {}),
+    "mqtt-json": ["boot-01", "boot-05", "boot-06", "boot-11", "boot-inv0", "boot-inv-1", "json-18"],
+    "mqtt-theengs": ["theengs-"],
+    "mqtt-esphome": ["scalar-04", "scalar-05"],
+    "mqtt-gatt": ["gatt-"],
+    "mqtt-health-auto-export": ["hae-"],
 }
 
 
@@ -38,8 +40,7 @@ def instant(text):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_what_devices_publish_becomes_the_readings_that_it_means(name, tmp_path):
-    begins, _ = CONFIGS[name]
-    cases = [case for case in CASES if case["id"].startswith(tuple(begins))]
+    cases = [case for case in CASES if case["id"].startswith(tuple(CONFIGS[name]))]
     assert cases
     batch = tmp_path / "batch.jsonl"
     batch.write_text("".join(json.dumps({key: case[key] for key in ("topic", "encoding", "payload") if key in case}
