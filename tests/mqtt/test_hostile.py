@@ -15,8 +15,8 @@ HUGE = b'{"heart_rate":60,"time":"2026-01-01T00:00:00Z","more":"' + b"x" * MIB +
 BOUND = MIB  # of the dead letters
 
 # Not JSON, not UTF-8, no object, no rate, an impossible one, a bomb, a text for a number, a key twice, a wrong time.
-MALFORMED = [b"{", b"\xff\xfe\x00", b"[]", b'{"time":"2026-01-01T00:00:00Z"}', b'{"heart_rate":1e999,"time":1}', b"[" * 5000,
-             b'{"heart_rate":"sixty","time":"2026-01-01T00:00:00Z"}', b'{"heart_rate":60,"heart_rate":61}',
+MALFORMED = [b"{", b"\xff\xfe\x00", b"[]", b'{"time":"2026-01-01T00:00:00Z"}', b'{"heart_rate":1e999,"time":1}',
+             b"[" * 5000, b'{"heart_rate":"sixty","time":"2026-01-01T00:00:00Z"}', b'{"heart_rate":60,"heart_rate":61}',
              b'{"heart_rate":60,"time":"yesterday"}', b"", b'{"heart_rate":NaN,"time":"2026-01-01T00:00:00Z"}']
 
 
@@ -28,7 +28,8 @@ def hostile(number):
 def test_a_hostile_publisher_stops_nobody_and_fills_nothing(agent, own_mosquitto, postgres):
     database = postgres.new_database()
     bridging = agent(bridge.source(own_mosquitto.uri) + bridge.to_postgres(database))
-    bridging.configure(bridging.config_path.read_text().replace("[agent]", f'[agent]\ndead_letter_max_size = "{BOUND // 1024}KiB"'))
+    bridging.configure(bridging.config_path.read_text().replace(
+        "[agent]", f'[agent]\ndead_letter_max_size = "{BOUND // 1024}KiB"'))
     bridging.start().wait_ready()
     bridging.wait_log("subscribed to ")
     before = bridging.resident_bytes()

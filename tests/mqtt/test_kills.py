@@ -44,7 +44,9 @@ def test_random_kills_of_the_agent_lose_and_double_nothing(agent, own_mosquitto,
     bridging = agent(bridge.source(own_mosquitto.uri) + bridge.to_postgres(database)).start().wait_ready()
     begin = time.monotonic()
     publisher = Publisher(own_mosquitto.port, bridge.message("s"), READINGS).start()
-    kill_and_start(bridging, KILLS, dice)
+    for number in range(KILLS):  # spread over the whole of it
+        is_ahead = bridge.stored(database) > READINGS * number / KILLS
+        kill_and_start(bridging, 1, dice, longest=0.6 if is_ahead else 1.0)
     killed_at = time.monotonic() - begin
     before = bridge.stored(database)
     assert publisher.finish() == READINGS

@@ -54,8 +54,8 @@ class DeployedMosquitto(MosquittoServer):
         command = ["mosquitto", "-c", path]
         if os.geteuid() == 0:
             subprocess.run(["chown", "mosquitto", run], check=True)
-            command = ["setpriv", "--reuid", "mosquitto", "--regid", "mosquitto", "--init-groups", "--pdeathsig", "KILL",
-                       "--", *command]
+            command = ["setpriv", "--reuid", "mosquitto", "--regid", "mosquitto", "--init-groups", "--pdeathsig",
+                       "KILL", "--", *command]
         self.spawn(command, environment={"PATH": os.environ["PATH"] + ":/usr/sbin"})
 
     def ready(self):
@@ -71,7 +71,8 @@ def test_the_deployed_broker_lets_in_whom_it_should_and_keeps_all_for_an_agent_t
         bridging.wait_log("subscribed to ")
         assert bridging.terminate() == 0
         anonymous = subprocess.run(["mosquitto_pub", "-h", "localhost", "-p", str(broker.port), "--cafile",
-                                    broker.authority, "-t", "wearables/anna/hr", "-m", "x"], capture_output=True, text=True)
+                                    broker.authority, "-t", "wearables/anna/hr", "-m", "x"], capture_output=True,
+                                   text=True)
         assert anonymous.returncode != 0 and "not authorised" in anonymous.stderr
         sent = Publisher(broker.port, bridge.message("s"), WAITING, tls_ca=broker.authority,
                          login=("strap", "strap-secret")).start().finish()

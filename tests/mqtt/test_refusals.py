@@ -1,4 +1,4 @@
-"""Each way in which a broker says no: a message of its own, no secret in it, no storm of tries, and an end by itself."""
+"""Each way in which a broker says no: a message of its own, no secret in it, no storm of tries, an end by itself."""
 
 import dataclasses
 import pathlib
@@ -73,8 +73,9 @@ class Guarded:
                   login + '\nversion = "3.1.1"'),
             Fault("authority", self.uri("trusted"), "signed by none of the authorities in tls.ca_file",
                   tls=f'ca_file = "{self.trusted}"'),
-            Fault("system-authorities", self.uri("trusted"), "signed by none of the authorities in the system's trust store",
-                  tls="verify = true", is_mended=False),
+            Fault("system-authorities", self.uri("trusted"),
+                  "signed by none of the authorities in the system's trust store", tls="verify = true",
+                  is_mended=False),
             Fault("host-name", self.uri("elsewhere"), "is not that host's but for broker.example", tls=authority),
             Fault("expired", self.uri("expired"), f"the certificate of localhost:{self.ports['expired']} has expired",
                   tls=authority),
@@ -82,8 +83,8 @@ class Guarded:
             Fault("closed", f"tcp://127.0.0.1:{self.ports['closed']}", "Connection refused"),
             Fault("no-tls", self.broker.uri.replace("tcp://127.0.0.1", "ssl://localhost"), "does that port speak TLS",
                   tls=authority),
-            Fault("unknown-host", "tcp://no-such-host.invalid:1883", "the host name no-such-host.invalid cannot be resolved",
-                  is_mended=False),
+            Fault("unknown-host", "tcp://no-such-host.invalid:1883",
+                  "the host name no-such-host.invalid cannot be resolved", is_mended=False),
         ]
 
     def mend(self):
@@ -150,8 +151,8 @@ def dynamic():
     broker.settings = f"plugin {plugin}\nplugin_opt_config_file {rules}\n"
 
     def control(*arguments):
-        done = subprocess.run(["mosquitto_ctrl", "-h", "127.0.0.1", "-p", str(broker.port), "-u", "admin", "-P", "admin",
-                               "dynsec", *arguments], capture_output=True, text=True)
+        done = subprocess.run(["mosquitto_ctrl", "-h", "127.0.0.1", "-p", str(broker.port), "-u", "admin",
+                               "-P", "admin", "dynsec", *arguments], capture_output=True, text=True)
         assert done.returncode == 0 and "Error" not in done.stderr + done.stdout, done.stderr + done.stdout
     with broker:
         control("createClient", "edge", "-p", SECRET)
@@ -167,14 +168,15 @@ def test_a_refused_subscription_is_named_while_the_others_work_and_is_taken_when
     fine = ('[[source.subscription]]\ntopic = "fine/{customer_id}"\nheart_rate = { pointer = "/heart_rate" }\n'
             'time = { pointer = "/time" }\n')
     login = f'username = "edge"\npassword = "{SECRET}"\n'
-    agents = [agent(bridge.source(broker.uri, login + f'version = "{version}"', client_id=f"edge-{version}", tables=fine)
-                    + bridge.NULL).start() for version in ("5", "3.1.1")]
+    agents = [agent(bridge.source(broker.uri, login + f'version = "{version}"', client_id=f"edge-{version}",
+                                  tables=fine) + bridge.NULL).start() for version in ("5", "3.1.1")]
 
     def publish(topic):
-        subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-u", "edge", "-P", SECRET, "-q", "1",
-                        "-t", topic, "-m", '{"time":"2026-11-22T10:00:00Z","heart_rate":60}'], check=True)
+        subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-u", "edge", "-P", SECRET,
+                        "-q", "1", "-t", topic, "-m", '{"time":"2026-11-22T10:00:00Z","heart_rate":60}'], check=True)
     for each in agents:
-        each.wait_log(r"error .*the broker refuses the subscription to wearables/\+/hr: .*[Nn]ot authori[sz]ed.*look at its access")
+        each.wait_log(r"error .*the broker refuses the subscription to wearables/\+/hr: "
+                      ".*[Nn]ot authori[sz]ed.*look at its access")
         each.wait_not_ready()
         code, text = each.get("/readyz")
         assert code == 503 and "the broker refuses the subscription to wearables/+/hr" in text

@@ -29,7 +29,8 @@ def wait_received(agent, count):
 
 
 def subscribed(agent, times=1, topic="wearables/+/hr"):
-    agent.wait_while_running(lambda: agent.log.count(f": subscribed to {topic}") >= times, 20, f"to subscribe to {topic}")
+    agent.wait_while_running(lambda: agent.log.count(f": subscribed to {topic}") >= times, 20,
+                             f"to subscribe to {topic}")
 
 
 def test_a_restart_does_not_bring_retained_messages_again(agent, own_mosquitto):
@@ -48,8 +49,8 @@ def test_a_retained_value_without_a_time_is_discarded_and_the_next_live_one_is_n
     own_mosquitto.publish("wearables/anna/hr", ['{"heart_rate": 60}'], retain=True)
     config = bridge.source(own_mosquitto.uri).replace('time = { pointer = "/time" }', 'time = "receive"')
     bridging = agent(config + bridge.NULL).start()
-    bridging.wait_while_running(lambda: bridging.status()["sources"][0]["discarded"] == {"retained_without_time": 1}, 20,
-                                "to discard it")
+    bridging.wait_while_running(
+        lambda: bridging.status()["sources"][0]["discarded"] == {"retained_without_time": 1}, 20, "to discard it")
     own_mosquitto.publish("wearables/anna/hr", ['{"heart_rate": 61}'])
     bridging.wait_while_running(lambda: bridging.status()["sources"][0]["journaled"] == 1, 20, "to take the live one")
     assert letters(bridging) == []
@@ -79,8 +80,8 @@ def test_a_message_that_no_subscription_wants_any_more_goes_to_the_dead_letters(
     own_mosquitto.publish("wearables/anna/hr/battery", ["97"])
     own_mosquitto.publish("wearables/anna/hr", [payload(2)])
     bridging = agent(bridge.source(own_mosquitto.uri, 'version = "3.1.1"') + bridge.NULL).start()
-    bridging.wait_while_running(lambda: bridging.status()["sources"][0]["journaled"] >= 1 and len(letters(bridging)) == 2,
-                                20, "to sort them")
+    bridging.wait_while_running(
+        lambda: bridging.status()["sources"][0]["journaled"] >= 1 and len(letters(bridging)) == 2, 20, "to sort them")
     assert [(each["reason"], each["origin"]) for each in letters(bridging)] == [
         ("topic_not_mapped", "old/anna"), ("topic_not_mapped", "wearables/anna/hr/battery")]
 

@@ -28,8 +28,8 @@ class Subscriber:
         self._process = ChildProcess("mosquitto_sub", folder / f"{client_id}.log")
         self.path = folder / f"{client_id}.out"
         with open(self.path, "ab") as output:
-            self._process.spawn(["mosquitto_sub", "-V", "5", "-h", "127.0.0.1", "-p", broker.port, "-i", client_id, "-c",
-                                 "-x", "3600", "-q", "1", "-t", topic, "-F", "%t\t%r\t%E\t%p"], stdout=output)
+            self._process.spawn(["mosquitto_sub", "-V", "5", "-h", "127.0.0.1", "-p", broker.port, "-i", client_id,
+                                 "-c", "-x", "3600", "-q", "1", "-t", topic, "-F", "%t\t%r\t%E\t%p"], stdout=output)
         wait_until(lambda: f"{client_id} 1 {topic}" in broker.log, 20, "mosquitto_sub to subscribe")
 
     def messages(self):
@@ -71,8 +71,8 @@ def test_what_is_published_is_what_was_read_value_for_value(agent, own_mosquitto
 def test_where_takes_what_is_flagged_and_an_id_that_is_no_level_of_a_topic_is_rejected(agent, own_mosquitto, tmp_path):
     path = tmp_path / "in.jsonl"
     lines = [{"customer_id": name, "time": "2026-11-22T10:00:00Z", "heart_rate": rate, "flags": flags}
-             for name, rate, flags in (("anna", 60, []), ("bert", 30, ["low"]), ("c/d", 30, ["low"]), ("e+", 210, ["high"]),
-                                       ("fred", 190, ["jump", "high"]))]
+             for name, rate, flags in (("anna", 60, []), ("bert", 30, ["low"]), ("c/d", 30, ["low"]),
+                                       ("e+", 210, ["high"]), ("fred", 190, ["jump", "high"]))]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     reader = Subscriber(own_mosquitto, tmp_path, "heartbeats/#")
     publishing = agent(file_source(path) + sink(own_mosquitto.uri, 'where = ["low", "high"]')).start()
@@ -118,7 +118,8 @@ def test_source_and_sink_in_one_agent_work_on_disk_and_are_refused_in_memory(age
     """They share Paho's thread: in memory mode each message would wait for itself."""
     config = bridge.source(own_mosquitto.uri) + sink(own_mosquitto.uri)
     refused = agent('[journal]\nmode = "memory"\n' + config).start()
-    assert refused.wait() == 1 and 'a message waits for the mqtt sink, which waits for it: use mode = "disk"' in refused.log
+    assert refused.wait() == 1
+    assert 'a message waits for the mqtt sink, which waits for it: use mode = "disk"' in refused.log
     reader = Subscriber(own_mosquitto, tmp_path, "heartbeats/+")
     passing = agent(config).start()
     passing.wait_log("subscribed to ")
