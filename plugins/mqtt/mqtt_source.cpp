@@ -17,6 +17,7 @@ constexpr auto kSlice = 100ms;
 // How often an ack that is waited for is looked at: a group sync comes every few milliseconds.
 constexpr auto kAckSlice = 500us;
 constexpr auto kLetterPause = 500ms;
+constexpr auto kRoomPatience = 10s;
 
 // Of one element of a payload, for the dead letters: its topic, a # (which no topic has) and its number from 1.
 std::string origin_of(const std::string& topic, std::size_t element) {
@@ -90,6 +91,7 @@ void MqttSource::open() {
     const std::lock_guard lock(mutex_);
     failure_ = nullptr;
   }
+  is_full_ = false;
   Connection::Session session;
   session.persistent = true;
   session.expiry = config_.session_expiry;
@@ -114,6 +116,7 @@ void MqttSource::run() {
   is_down_ = false;
   while (!host_.stopping()) {
     throw_what_failed();
+    if (is_full_) wait_for_room();
     if (const std::string why = connection_.lost(); !why.empty()) throw Retry(why);
     subscriptions_.take_answers();
     subscriptions_.ask_again(connection_.client());
@@ -124,6 +127,16 @@ void MqttSource::run() {
   }
   // What has come since would be asked for again at the next start, and bring its retained messages again.
   subscriptions_.take_answers();
+}
+
+// Returns by throwing: once there is room again, the source is to be opened again.
+void MqttSource::wait_for_room() {
+  const std::string why = "the journal is full: disconnected until there is room, and the broker keeps what comes";
+  host_.warn(why);
+  host_.down(why);
+  close();
+  while (!host_.stopping() && host_.wait_room(kSlice) == HB_RETRY) continue;
+  throw Retry("there is room in the journal again");
 }
 
 void MqttSource::close() {
@@ -160,7 +173,7 @@ void MqttSource::throw_what_failed() {
 
 void MqttSource::on_message(const paho::message& message) noexcept {
   try {
-    if (wait_at_gate() && take(message)) return;
+    if (wait_at_gate() && wait_room() && take(message)) return;
   } catch (...) {
     const std::lock_guard lock(mutex_);
     failure_ = std::current_exception();
@@ -168,6 +181,15 @@ void MqttSource::on_message(const paho::message& message) noexcept {
   // Paho acknowledges whatever this returns from; so it must find no connection.
   connection_.sever();
   connection_.wake();
+}
+
+// All of the process's connections wait meanwhile, also one that makes room: so not for long. The broker keeps the
+// message.
+bool MqttSource::wait_room() {
+  const auto limit = std::min<std::chrono::milliseconds>(config_.keep_alive / 2, kRoomPatience);
+  const std::int32_t room = host_.wait_room(limit);
+  if (room == HB_RETRY) is_full_ = true;
+  return room == HB_OK;
 }
 
 bool MqttSource::take(const paho::message& message) {

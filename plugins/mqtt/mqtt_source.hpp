@@ -65,6 +65,7 @@ class MqttSource {
   void sort(const Route& route, const std::string& topic, std::string_view payload);
   bool keep(const hb::DeadLetter& letter);
   bool wait_safe();
+  bool wait_room();  // false: there is none, or the agent takes nothing any more
   // Whether the agent takes nothing any more.
   bool is_time_up();
   bool wait_at_gate();
@@ -72,6 +73,7 @@ class MqttSource {
   Route* find(std::string_view topic, std::string_view& id);
   void set_gate(Gate gate);
   void throw_what_failed();
+  [[noreturn]] void wait_for_room();
 
   const Config config_;
   const hb::Host host_;
@@ -80,6 +82,7 @@ class MqttSource {
   Subscriptions subscriptions_;
   Connection connection_;
   bool is_down_ = false;
+  std::atomic<bool> is_full_{false};  // the journal, for longer than a message may wait
 
   std::mutex mutex_;
   std::condition_variable gate_moved_;

@@ -18,6 +18,7 @@ retry_max = "1s"
 {more}
   [[source.subscription]]
   topic = "{topic}"
+  decoder = "json"
   heart_rate = {{ pointer = "/heart_rate" }}
   time = {{ pointer = "/time" }}
   {subscription}
