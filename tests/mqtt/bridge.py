@@ -26,6 +26,12 @@ retry_max = "1s"
 """
 
 
+def another_subscription(topic):
+    """For `tables`."""
+    return (f'[[source.subscription]]\ntopic = "{topic}"\ndecoder = "json"\n'
+            'heart_rate = { pointer = "/heart_rate" }\ntime = { pointer = "/time" }\n')
+
+
 def to_postgres(database):
     return POSTGRES.format(database.uri)
 

@@ -165,8 +165,7 @@ def dynamic():
 
 def test_a_refused_subscription_is_named_while_the_others_work_and_is_taken_when_it_is_allowed(agent, dynamic):
     broker, control = dynamic
-    fine = ('[[source.subscription]]\ntopic = "fine/{customer_id}"\nheart_rate = { pointer = "/heart_rate" }\n'
-            'time = { pointer = "/time" }\n')
+    fine = bridge.another_subscription("fine/{customer_id}")
     login = f'username = "edge"\npassword = "{SECRET}"\n'
     agents = [agent(bridge.source(broker.uri, login + f'version = "{version}"', client_id=f"edge-{version}",
                                   tables=fine) + bridge.NULL).start() for version in ("5", "3.1.1")]

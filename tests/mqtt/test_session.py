@@ -58,8 +58,7 @@ def test_a_retained_value_without_a_time_is_discarded_and_the_next_live_one_is_n
 
 def test_a_subscription_that_was_removed_is_taken_back(agent, own_mosquitto):
     one = bridge.source(own_mosquitto.uri)
-    two = one + '[[source.subscription]]\ntopic = "old/{customer_id}"\nheart_rate = { pointer = "/heart_rate" }\n' \
-        'time = { pointer = "/time" }\n'
+    two = one + bridge.another_subscription("old/{customer_id}")
     bridging = agent(two + bridge.NULL).start()
     subscribed(bridging, topic="old/+")
     assert bridging.terminate() == 0
@@ -113,8 +112,7 @@ def test_the_status_topic_says_online_and_offline_however_the_agent_ends(agent, 
 
 def test_a_reload_with_another_subscription_loses_nothing(agent, own_mosquitto, postgres):
     database = postgres.new_database()
-    more = ('[[source.subscription]]\ntopic = "more/{customer_id}"\nheart_rate = { pointer = "/heart_rate" }\n'
-            'time = { pointer = "/time" }\n')
+    more = bridge.another_subscription("more/{customer_id}")
     status = 'status_topic = "agents/edge-01"'
     bridging = agent(bridge.source(own_mosquitto.uri, status) + bridge.to_postgres(database)).start().wait_ready()
     subscribed(bridging)
