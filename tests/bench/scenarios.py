@@ -34,7 +34,7 @@ class Bench:
         self.starts = 5 if quick else 20
         self.journal_count = 800_000 if quick else 8_000_000
         self.emit_count = 100_000 if quick else 1_000_000
-        self.mqtt_count = 16_000 if quick else 160_000
+        self.mqtt_count = 16_000 if quick else 240_000
         self.latency_count = 3_000 if quick else 30_000
         self._files = 0
 
