@@ -10,13 +10,10 @@
 #include <fstream>
 #include <system_error>
 
+#include "wall_clock.hpp"
+
 namespace hbagent {
 namespace {
-
-std::int64_t wall_clock_us() {
-  using namespace std::chrono;
-  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 void cut_to(int fd, std::uint64_t size, const std::filesystem::path& file) {
   if (ftruncate(fd, static_cast<off_t>(size)) == 0) return;

@@ -12,6 +12,7 @@
 #include "payload_trial.hpp"
 #include "reading_json.hpp"
 #include "text.hpp"
+#include "wall_clock.hpp"
 
 namespace hbagent {
 namespace {
@@ -20,11 +21,6 @@ namespace {
 struct WrongUse : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-
-std::int64_t wall_clock_us() {
-  using namespace std::chrono;
-  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 std::vector<std::string> names_of(const std::vector<InstanceConfig>& sources) {
   std::vector<std::string> names;

@@ -10,17 +10,13 @@
 #include <utility>
 
 #include "text.hpp"
+#include "wall_clock.hpp"
 
 namespace hbagent {
 namespace {
 
 constexpr std::size_t kMaxGauges = 64;
 constexpr std::size_t kErrorCapacity = 2048;
-
-std::int64_t wall_clock_us() {
-  using namespace std::chrono;
-  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 bool is_gauge_name(std::string_view name) {
   return !name.empty() && name.size() <= 64 && name[0] >= 'a' && name[0] <= 'z' &&

@@ -13,6 +13,7 @@
 
 #include "retry_log.hpp"
 #include "text.hpp"
+#include "wall_clock.hpp"
 
 namespace hbagent {
 namespace {
@@ -34,11 +35,6 @@ void remove_restless(ordered_json& json) {
   for (auto& each : json) {
     if (each.is_structured()) remove_restless(each);
   }
-}
-
-std::int64_t wall_clock_us() {
-  using namespace std::chrono;
-  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace

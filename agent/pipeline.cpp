@@ -9,6 +9,7 @@
 
 #include "journal/disk_journal.hpp"
 #include "journal/memory_journal.hpp"
+#include "wall_clock.hpp"
 
 namespace hbagent {
 namespace {
@@ -22,11 +23,6 @@ std::unique_ptr<Journal> make_journal(const Config& config, Logger& logger) {
   return std::make_unique<DiskJournal>(
       make_file_io(),
       DiskJournal::Settings{config.journal_folder(), section.bound(), drop_oldest, section.sync_interval}, logger);
-}
-
-std::int64_t wall_clock_us() {
-  using namespace std::chrono;
-  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
 }
 
 JournalSink journal_sink(const InstanceConfig& sink) {

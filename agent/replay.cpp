@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "reading_json.hpp"
+#include "wall_clock.hpp"
 
 namespace hbagent {
 namespace {
@@ -21,11 +22,6 @@ constexpr std::size_t kPayloadAtOnce = 4 << 20;
 constexpr std::chrono::seconds kCommitInterval{5};
 constexpr std::size_t kChangesAtOnce = 50'000;
 constexpr std::size_t kChangeBytes = 16 << 20;
-
-std::int64_t wall_clock_us() {
-  using namespace std::chrono;
-  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 std::size_t hash_of(const std::string& text) {
   return std::hash<std::string>()(text);

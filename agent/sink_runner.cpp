@@ -6,16 +6,13 @@
 #include <numeric>
 
 #include "reading_json.hpp"
+#include "thread_name.hpp"
+#include "wall_clock.hpp"
 
 namespace hbagent {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::int64_t wall_clock_us() {
-  using namespace std::chrono;
-  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -84,6 +81,7 @@ void SinkRunner::fail(const std::string& error) {
 }
 
 void SinkRunner::thread_main() {
+  name_this_thread("sink:" + instance_.config().name());
   std::string error;
   if (!instance_.create(error)) {
     instance_.destroy();

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "reading_json.hpp"
+#include "thread_name.hpp"
 
 namespace hbagent {
 namespace {
@@ -73,6 +74,7 @@ void SourceRunner::fail(const std::string& error) {
 }
 
 void SourceRunner::thread_main() {
+  name_this_thread("src:" + instance_.config().name());
   std::string error;
   if (!processors_.create(error) || !instance_.create(error)) {
     destroy();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "journal/disk_journal.hpp"
+#include "thread_name.hpp"
 
 namespace hbagent {
 namespace {
@@ -18,6 +19,7 @@ void DiskJournal::wake_sync() {
 }
 
 void DiskJournal::sync_thread() {
+  name_this_thread("journal");
   std::unique_lock lock(mutex_);
   auto next = Clock::now();
   while (!ending_) {
