@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -26,6 +27,15 @@ constexpr auto kBriefly = 60s;
 
 int version_of(const ConnectionConfig& config) {
   return config.version == Version::v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
+}
+
+// Paho writes lines about each message into a buffer in memory, which costs about as much as all that this plugin does
+// with it; nobody reads them unless this variable is set.
+void silence_trace() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (std::getenv("MQTT_C_CLIENT_TRACE") == nullptr) MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
+  });
 }
 
 std::uint16_t port_of(const sockaddr_storage& address) {
@@ -103,6 +113,7 @@ void Connection::open(const Session& session, OnMessage on_message) {
   if (only_tried) wanted.persistent = false;
 
   // A batch is handed to Paho as a whole, and bounds what waits there.
+  silence_trace();
   paho::create_options created(version_of(config_), std::numeric_limits<int>::max());
   client_ = std::make_unique<paho::async_client>(endpoint_.uri(), client_id, created);
   // All of them before connect: once it has begun, messages come.
