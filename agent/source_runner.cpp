@@ -10,6 +10,10 @@
 namespace hbagent {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kSoundRun{10};
+
 bool sound_id(const hb_reading& reading) {
   return reading.customer_id[0] != '\0' && reading.customer_id[HB_CUSTOMER_ID_CAPACITY - 1] == '\0';
 }
@@ -101,14 +105,17 @@ void SourceRunner::destroy() {
 void SourceRunner::work() {
   const auto& keys = instance_.config().keys;
   Backoff backoff(keys.retry_initial, keys.retry_max);
+  const auto sound_run = std::min<std::chrono::microseconds>(kSoundRun, keys.retry_max);
   std::string error;
   while (!instance_.stopping()) {
     std::int32_t status = processors_.open(error);
     if (status == HB_OK) status = instance_.open(error);
     if (status == HB_OK) {
       const std::uint64_t token_before = last_token_;
+      const auto begin = Clock::now();
       status = instance_.run(error);
-      if (last_token_ != token_before) backoff.reset();
+      // One that fails soon after each start, though it reads a little in between, must not come back at once for ever.
+      if (last_token_ != token_before && Clock::now() - begin >= sound_run) backoff.reset();
       if (status == HB_OK && !instance_.stopping()) {
         status = HB_FAILED;
         error = "run returned although the agent is not stopping";
