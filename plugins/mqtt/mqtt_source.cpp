@@ -116,7 +116,7 @@ void MqttSource::run() {
   is_down_ = false;
   while (!host_.stopping()) {
     throw_what_failed();
-    if (is_full_) wait_for_room();
+    if (is_full_) return stay_away_until_there_is_room();
     if (const std::string why = connection_.lost(); !why.empty()) throw Retry(why);
     subscriptions_.take_answers();
     subscriptions_.ask_again(connection_.client());
@@ -129,14 +129,14 @@ void MqttSource::run() {
   subscriptions_.take_answers();
 }
 
-// Returns by throwing: once there is room again, the source is to be opened again.
-void MqttSource::wait_for_room() {
+// Returns when the agent is stopping; else throws, once the source is to be opened again.
+void MqttSource::stay_away_until_there_is_room() {
   const std::string why = "the journal is full: disconnected until there is room, and the broker keeps what comes";
   host_.warn(why);
   host_.down(why);
   close();
   while (!host_.stopping() && host_.wait_room(kSlice) == HB_RETRY) continue;
-  throw Retry("there is room in the journal again");
+  if (!host_.stopping()) throw Retry("there is room in the journal again");
 }
 
 void MqttSource::close() {
@@ -244,7 +244,8 @@ bool MqttSource::keep(const hb::DeadLetter& letter) {
 }
 
 bool MqttSource::wait_safe() {
-  while (host_.acked() < token_) {
+  const std::uint64_t token = token_;
+  while (host_.acked() < token) {
     if (is_time_up()) return false;
     std::this_thread::sleep_for(kAckSlice);
   }
@@ -252,7 +253,8 @@ bool MqttSource::wait_safe() {
 }
 
 bool MqttSource::is_time_up() {
-  return host_.stopping() && !host_.emit({}, std::max<std::uint64_t>(token_, 1));
+  // A token of its own: one that an empty emit has made safe must not be that of readings to come.
+  return host_.stopping() && !host_.emit({}, ++token_);
 }
 
 Route* MqttSource::find(std::string_view topic, std::string_view& id) {

@@ -73,7 +73,7 @@ class MqttSource {
   Route* find(std::string_view topic, std::string_view& id);
   void set_gate(Gate gate);
   void throw_what_failed();
-  [[noreturn]] void wait_for_room();
+  void stay_away_until_there_is_room();
 
   const Config config_;
   const hb::Host host_;
