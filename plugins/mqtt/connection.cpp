@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "reach.hpp"
@@ -24,6 +25,20 @@ constexpr auto kSlice = 100ms;
 constexpr auto kGoodbye = 1s;
 // Two clients of one name throw each other out; each stays as long as the other one waits to try again (`retry_max`).
 constexpr auto kBriefly = 60s;
+
+// The sessions that this process has: a second connection of the same name would end the first one's session.
+std::mutex sessions_mutex;
+std::set<std::string> sessions;  // guarded by sessions_mutex
+
+bool claim_session(const std::string& name) {
+  const std::lock_guard lock(sessions_mutex);
+  return sessions.insert(name).second;
+}
+
+void release_session(const std::string& name) {
+  const std::lock_guard lock(sessions_mutex);
+  sessions.erase(name);
+}
 
 int version_of(const ConnectionConfig& config) {
   return config.version == Version::v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
@@ -50,6 +65,14 @@ Connection::Connection(const ConnectionConfig& config, hb::Host host)
     : config_(config), host_(host), endpoint_(parse_endpoint(config.server)) {
   if (config_.client_id.empty()) throw Failed("client_id is empty: the session needs a name that stays");
   if (!config_.password.empty() && config_.username.empty()) throw Failed("password without username");
+  if (config_.status_topic.find_first_of("+#{}") != std::string::npos) {
+    throw Failed("status_topic = \"" + config_.status_topic + "\": it is published to, so it has no +, #, { or }");
+  }
+  const bool has_tls_files = !config_.tls.ca_file.empty() || !config_.tls.cert_file.empty();
+  if (!endpoint_.is_tls() && has_tls_files) {
+    throw Failed("server = \"" + config.server +
+                 "\" is not encrypted, and [tls] names certificates: use ssl:// or wss://");
+  }
   if (endpoint_.is_tls()) check_tls_files(config_.tls);
 }
 
@@ -113,6 +136,12 @@ void Connection::open(const Session& session, OnMessage on_message) {
   if (only_tried) wanted.persistent = false;
 
   // A batch is handed to Paho as a whole, and bounds what waits there.
+  const std::string session_name = endpoint_.uri() + ' ' + client_id;
+  if (!claim_session(session_name)) {
+    throw Retry("another source or sink of this agent is connected to " + endpoint_.host_and_port() +
+                " with client_id = \"" + client_id + "\": give each its own");
+  }
+  session_name_ = session_name;
   silence_trace();
   paho::create_options created(version_of(config_), std::numeric_limits<int>::max());
   client_ = std::make_unique<paho::async_client>(endpoint_.uri(), client_id, created);
@@ -132,10 +161,10 @@ void Connection::open(const Session& session, OnMessage on_message) {
     wait_connected(token);
     session_was_present_ = token->get_connect_response().is_session_present();
   } catch (const paho::exception& error) {
-    client_.reset();
+    disconnect();
     fail_to_connect(error);
   } catch (...) {
-    client_.reset();
+    disconnect();
     throw;
   }
   is_open_ = true;
@@ -179,8 +208,11 @@ void Connection::publish_status(const char* status) {
 }
 
 void Connection::close() noexcept {
-  if (!client_) return;
-  if (is_open_ && lost().empty()) {
+  if (!session_name_.empty()) disconnect();
+}
+
+void Connection::disconnect() noexcept {
+  if (client_ && is_open_ && lost().empty()) {
     try {
       if (!host_.state_dir().empty()) publish_status("offline");
       static_cast<void>(client_->disconnect(0)->wait_for(kGoodbye));
@@ -190,6 +222,8 @@ void Connection::close() noexcept {
   }
   is_open_ = false;
   client_.reset();
+  release_session(session_name_);
+  session_name_.clear();
 }
 
 void Connection::sever() const noexcept {

@@ -62,6 +62,7 @@ class Connection {
   void wait_connected(const paho::token_ptr& token);
   [[noreturn]] void fail_to_connect(const paho::exception& error) const;
   void publish_status(const char* status);
+  void disconnect() noexcept;
   void lose(const std::string& why);
   void lose_silently();
 
@@ -70,6 +71,7 @@ class Connection {
   const Endpoint endpoint_;
   std::unique_ptr<paho::async_client> client_;
   bool session_was_present_ = false;
+  std::string session_name_;  // while it is this connection's
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

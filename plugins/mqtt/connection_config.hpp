@@ -46,7 +46,7 @@ struct ConnectionConfig {
 
 // The shared options as members of `Config`, which derives from ConnectionConfig.
 template <class Config>
-constexpr auto connection_options() {
+constexpr auto connection_options(const char* client_id_example) {
   return hb::options(
       hb::option<Config, std::string>("server", &Config::server,
                                       "Broker: tcp://, ssl://, ws:// or wss://host:port; mqtt:// and mqtts:// mean tcp "
@@ -58,7 +58,7 @@ constexpr auto connection_options() {
                                       "Name of the session on the broker. No other client may have it, and it stays "
                                       "the same over restarts.")
           .required()
-          .example("\"edge-01\""),
+          .example(client_id_example),
       hb::option<Config, std::string>("username", &Config::username, "User; none: no login."),
       hb::option<Config, std::string>("password", &Config::password, "The user's password.")
           .secret()

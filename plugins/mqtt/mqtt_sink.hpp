@@ -25,7 +25,7 @@ class MqttSink {
     std::chrono::milliseconds write_timeout{30'000};
   };
   static constexpr auto options = std::tuple_cat(
-      connection_options<Config>(),
+      connection_options<Config>("\"edge-01-out\""),
       hb::options(
           hb::option("topic", &Config::topic, "Topic to publish to; {customer_id} stands for the reading's customer."),
           hb::option("qos", &Config::qos,

@@ -31,7 +31,7 @@ class MqttSource {
     Bytes max_payload = 64_KiB;
   };
   static constexpr auto options = std::tuple_cat(
-      connection_options<Config>(),
+      connection_options<Config>("\"edge-01\""),
       hb::options(
           hb::option("subscription", &Config::subscriptions, "What to subscribe to, each with its own mapping.")
               .required(),

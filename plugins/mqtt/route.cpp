@@ -54,7 +54,17 @@ codec::Decoded decode_wire(const codec::Payload& payload, std::size_t max_payloa
   return decoded;
 }
 
+void check_topic(const std::string& topic) {
+  if (topic.starts_with("$share/")) throw Failed("a shared subscription is written as share = \"GROUP\"");
+  for (std::size_t open = topic.find('{'); open != std::string::npos; open = topic.find('{', open + 1)) {
+    const std::string name = topic.substr(open, topic.find('}', open) - open + 1);
+    if (name == "{customer_id}" || name == "{_}") continue;
+    throw Failed(name + " is unknown: {customer_id} is captured, {_} is any level");
+  }
+}
+
 std::string filter_of(const Subscription& subscription, const codec::TopicTemplate& topic) {
+  check_topic(subscription.topic);
   if (subscription.share.empty()) return topic.filter();
   if (subscription.share.find_first_of("/+#") != std::string::npos) {
     throw Failed("share = \"" + subscription.share + "\": a group's name has no /, + or #");

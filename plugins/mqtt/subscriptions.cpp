@@ -71,6 +71,10 @@ void Subscriptions::settle(const Asked& asked) {
     const bool was_refused = refused_.erase(asked.filter) > 0;
     host_.info("subscribed to " + asked.filter + (was_refused ? ", which the broker had refused" : ""));
   } catch (const paho::exception& error) {
+    if (!asked.on && static_cast<int>(error.get_reason_code()) == MQTTREASONCODE_NO_SUBSCRIPTION_FOUND) {
+      standing_.erase(asked.filter);
+      return;
+    }
     if (!asked.on) {
       host_.warn("the broker does not end the subscription to " + asked.filter + ": " + text_of(error));
       return;

@@ -212,9 +212,22 @@ def test_two_agents_of_one_client_id_do_not_fight_at_full_speed_and_one_alone_go
     if publisher:
         assert publisher.finish() > rate
     assert agents[0].terminate() == 0
-    agents[1].wait_ready()
+
+    def go_on(minute):
+        journaled = agents[1].status()["sources"][0]["journaled"]
+        own_mosquitto.publish("wearables/anna/hr", [f'{{"time":"2026-11-22T10:{minute}:00Z","heart_rate":60}}'])
+        agents[1].wait_while_running(lambda: agents[1].status()["sources"][0]["journaled"] > journaled, 20, "to go on")
+    go_on(10)  # on a connection that nobody ends any more
     settled = own_mosquitto.connections("edge-01")
-    journaled = agents[1].status()["sources"][0]["journaled"]
-    own_mosquitto.publish("wearables/anna/hr", ['{"time":"2026-11-22T10:00:00Z","heart_rate":60}'])
-    agents[1].wait_while_running(lambda: agents[1].status()["sources"][0]["journaled"] > journaled, 20, "to go on")
+    go_on(11)
     assert own_mosquitto.connections("edge-01") == settled
+
+
+def test_a_source_and_a_sink_of_one_client_id_do_not_end_each_others_session(agent, own_mosquitto):
+    sink = f'[[sink]]\nplugin = "mqtt"\nserver = "{own_mosquitto.uri}"\nclient_id = "edge-01"\nretry_max = "200ms"\n'
+    made = agent(bridge.source(own_mosquitto.uri) + sink).start()
+    says = "another source or sink of this agent is connected to"
+    made.wait_log(says)
+    made.wait_while_running(lambda: max(each["retries"] for each in made.status()["sources"] + made.status()["sinks"]) > 3,
+                            30, "to try again")
+    assert own_mosquitto.connections("edge-01") == 1

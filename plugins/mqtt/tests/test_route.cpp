@@ -91,6 +91,8 @@ TEST_CASE("a share becomes a shared subscription", "[route]") {
 
 TEST_CASE("a wrong subscription is named", "[route]") {
   CHECK(why_not(plain("wearables/+/hr")).find("subscription to \"wearables/+/hr\"") != std::string::npos);
+  CHECK(why_not(plain("$share/g/{customer_id}")).find("share = \"GROUP\"") != std::string::npos);
+  CHECK(why_not(plain("a/{customer}/hr")).find("{customer} is unknown") != std::string::npos);
   const std::string nobody = why_not(plain("wearables/hr"));
   CHECK(nobody.find("customer_id") != std::string::npos);
   Subscription topic = plain("wearables/hr");
