@@ -1,8 +1,8 @@
 #include "connection.hpp"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -57,6 +57,23 @@ std::uint16_t port_of(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
   if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
   return 0;
+}
+
+// Shuts this process's connections to that port, or all of them; returns how many. Needs no descriptor of its own.
+int shut_connections(std::optional<std::uint16_t> port) noexcept {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  int shut = 0;
+  for (int fd = 0; static_cast<rlim_t>(fd) < limit.rlim_cur; ++fd) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    sockaddr_storage peer{};
+    socklen_t peer_size = sizeof peer;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) continue;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) continue;
+    if ((!port || port_of(peer) == *port) && ::shutdown(fd, SHUT_RDWR) == 0) ++shut;
+  }
+  return shut;
 }
 
 }  // namespace
@@ -227,20 +244,9 @@ void Connection::disconnect() noexcept {
 }
 
 void Connection::sever() const noexcept {
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc/self/fd"), &::closedir);
-  if (!folder) return;
-  while (const dirent* const entry = ::readdir(folder.get())) {
-    int fd = -1;
-    const char* const end = entry->d_name + std::strlen(entry->d_name);
-    if (std::from_chars(entry->d_name, end, fd).ptr != end) continue;
-    int type = 0;
-    socklen_t size = sizeof type;
-    sockaddr_storage peer{};
-    socklen_t peer_size = sizeof peer;
-    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 || type != SOCK_STREAM) continue;
-    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) continue;
-    if (port_of(peer) == endpoint_.port) ::shutdown(fd, SHUT_RDWR);
-  }
+  // A proxy has another port than the broker. Whatever it is, it must not stay: a lost connection costs nothing, an
+  // acknowledgement of what nobody has does.
+  if (shut_connections(endpoint_.port) == 0) shut_connections(std::nullopt);
 }
 
 void Connection::lose(const std::string& why) {

@@ -41,6 +41,10 @@ std::string Endpoint::uri() const {
 }
 
 Endpoint parse_endpoint(const std::string& server) {
+  // First of all: what is refused below is shown.
+  if (server.find('@') != std::string::npos) {
+    throw Failed("server: user and password do not belong there; use the options username and password");
+  }
   const std::size_t mark = server.find("://");
   if (mark == std::string::npos) refuse(server, "write it as tcp://host:1883 or ssl://host:8883");
   Endpoint endpoint;
@@ -60,9 +64,6 @@ Endpoint parse_endpoint(const std::string& server) {
   const bool is_websocket = endpoint.scheme == "ws" || endpoint.scheme == "wss";
   if (!is_websocket && endpoint.path == "/") endpoint.path.clear();
   if (!is_websocket && !endpoint.path.empty()) refuse(server, "only ws:// and wss:// have a path");
-  if (rest.find('@') != std::string_view::npos) {
-    throw Failed("server: user and password do not belong there; use the options username and password");
-  }
   std::size_t colon = rest.rfind(':');
   if (rest.starts_with('[')) {
     const std::size_t bracket = rest.find(']');

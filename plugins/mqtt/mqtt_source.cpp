@@ -67,15 +67,16 @@ MqttSource::MqttSource(const Config& config, hb::Host host)
       host_(host),
       must_wait_for_acks_(config.ack == Ack::synced || !host.journal_survives_process()),
       routes_(make_routes(config)),
-      subscriptions_(wanted(routes_), session_of(config), file_in(host.state_dir()), host),
+      subscriptions_(wanted(routes_), config.version == Version::v5, session_of(config), file_in(host.state_dir()),
+                     host),
       connection_(config, host),
       receive_clock_(host) {
   const bool has_qos_2 =
       std::any_of(routes_.begin(), routes_.end(), [](const Route& route) { return route.qos() == 2; });
   if (has_qos_2 && config.version == Version::v3) {
-    host_.warn(
-        "qos = 2 with version = \"3.1.1\": messages in flight are lost when the agent is killed; use qos = 1, or "
-        "version = \"5\"");
+    throw Failed(
+        "qos = 2 with version = \"3.1.1\" loses what is in flight at every lost connection (the client library forgets "
+        "it); use qos = 1, or version = \"5\"");
   }
 }
 

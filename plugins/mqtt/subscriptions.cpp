@@ -14,8 +14,8 @@ constexpr std::chrono::seconds kAskAgain{30};
 
 }  // namespace
 
-Subscriptions::Subscriptions(Wanted wanted, std::string session, std::string file, hb::Host host)
-    : wanted_(std::move(wanted)), session_(std::move(session)), file_(std::move(file)), host_(host) {
+Subscriptions::Subscriptions(Wanted wanted, bool is_v5, std::string session, std::string file, hb::Host host)
+    : wanted_(std::move(wanted)), is_v5_(is_v5), session_(std::move(session)), file_(std::move(file)), host_(host) {
   load();
 }
 
@@ -23,24 +23,36 @@ bool Subscriptions::begin(paho::async_client& client, bool session_was_present) 
   asked_.clear();
   refused_.clear();
   const bool is_gone = !session_was_present && !standing_.empty();
-  if (!session_was_present) standing_.clear();
+  if (!session_was_present) {
+    standing_.clear();
+    store();  // before anything is asked for: killed now, the next start must not take the new session for the old one
+  }
   const Wanted before = standing_;
   for (const auto& [filter, qos] : before) {
     if (!wanted_.contains(filter)) ask(client, filter, false);
   }
   for (const auto& [filter, qos] : wanted_) {
     const auto found = before.find(filter);
-    if (found == before.end() || found->second != qos) ask(client, filter, true);
+    // MQTT 5 is always asked: a broker may have forgotten a subscription of a session that it still has, and it can be
+    // told to send retained messages only to new ones.
+    if (is_v5_ || found == before.end() || found->second != qos) ask(client, filter, true);
   }
   return is_gone;
 }
 
 void Subscriptions::ask(paho::async_client& client, const std::string& filter, bool on) {
   try {
-    asked_.push_back({filter, on, on ? client.subscribe(filter, wanted_.at(filter)) : client.unsubscribe(filter)});
+    asked_.push_back({filter, on, on ? subscribe(client, filter) : client.unsubscribe(filter)});
   } catch (const paho::exception& error) {  // the connection is gone: the next one asks again
     host_.debug("cannot ask for " + filter + ": " + text_of(error));
   }
+}
+
+paho::token_ptr Subscriptions::subscribe(paho::async_client& client, const std::string& filter) const {
+  if (!is_v5_) return client.subscribe(filter, wanted_.at(filter));
+  paho::subscribe_options options;
+  options.set_retain_handling(paho::subscribe_options::SEND_RETAINED_ON_NEW);
+  return client.subscribe(filter, wanted_.at(filter), options);
 }
 
 void Subscriptions::take_answers() {

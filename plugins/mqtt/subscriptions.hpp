@@ -22,7 +22,7 @@ class Subscriptions {
 
   // `session` names the session: what is kept of another one does not count. `file` is where it is kept; empty:
   // nowhere.
-  Subscriptions(Wanted wanted, std::string session, std::string file, hb::Host host);
+  Subscriptions(Wanted wanted, bool is_v5, std::string session, std::string file, hb::Host host);
 
   // A connection was made. Asks for what is missing, and takes back what is not wanted any more; does not wait. Returns
   // whether the session ought to have been there and was not.
@@ -44,11 +44,13 @@ class Subscriptions {
   };
 
   void ask(paho::async_client& client, const std::string& filter, bool on);
+  paho::token_ptr subscribe(paho::async_client& client, const std::string& filter) const;
   void settle(const Asked& asked);
   void load();
   void store();
 
   const Wanted wanted_;
+  const bool is_v5_;
   const std::string session_;
   const std::string file_;
   const hb::Host host_;

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 
+import pytest
+
 from faults import readings
 from support.mqtt import Publisher
 from support.waiting import wait_until
@@ -33,16 +35,18 @@ def subscribed(agent, times=1, topic="wearables/+/hr"):
                              f"to subscribe to {topic}")
 
 
-def test_a_restart_does_not_bring_retained_messages_again(agent, own_mosquitto):
+@pytest.mark.parametrize("version, subscribed_times", [("3.1.1", 1), ("5", 3)])
+def test_a_restart_does_not_bring_retained_messages_again(version, subscribed_times, agent, own_mosquitto):
+    """MQTT 5 confirms its subscriptions each time, in a way that brings nothing again."""
     own_mosquitto.publish("wearables/anna/hr", [payload(1)], retain=True)
-    bridging = agent(bridge.source(own_mosquitto.uri) + bridge.NULL).start()
+    bridging = agent(bridge.source(own_mosquitto.uri, f'version = "{version}"') + bridge.NULL).start()
     wait_received(bridging, 1)
     for end in (bridging.terminate, bridging.kill):
         end()
         bridging.start().wait_ready()
         own_mosquitto.publish("wearables/bert/hr", [payload(2)])
         wait_received(bridging, 1)
-    assert own_mosquitto.log.count("edge-01 1 wearables/+/hr") == 1
+    assert own_mosquitto.log.count("edge-01 1 wearables/+/hr") == subscribed_times
 
 
 def test_a_retained_value_without_a_time_is_discarded_and_the_next_live_one_is_not(agent, own_mosquitto):
@@ -57,7 +61,7 @@ def test_a_retained_value_without_a_time_is_discarded_and_the_next_live_one_is_n
 
 
 def test_a_subscription_that_was_removed_is_taken_back(agent, own_mosquitto):
-    one = bridge.source(own_mosquitto.uri)
+    one = bridge.source(own_mosquitto.uri, 'version = "3.1.1"')
     two = one + bridge.another_subscription("old/{customer_id}")
     bridging = agent(two + bridge.NULL).start()
     subscribed(bridging, topic="old/+")

@@ -40,9 +40,12 @@ TEST_CASE("a wrong address is refused with what is wrong", "[endpoint]") {
   CHECK(why_not("tcp://broker/path").find("only ws:// and wss:// have a path") != std::string::npos);
   CHECK(why_not("tcp://::1:1883").find("in brackets") != std::string::npos);
   CHECK(why_not("tcp://[::1").find("a ] is missing") != std::string::npos);
-  const std::string secret = why_not("tcp://user:hunter2@broker");
-  CHECK(secret.find("use the options username and password") != std::string::npos);
-  CHECK(secret.find("hunter2") == std::string::npos);
+  for (const char* const server : {"tcp://user:hunter2@broker", "tcp://user:hunter2@broker/x",
+                                   "http://user:hunter2@broker", "user:hunter2@broker"}) {
+    const std::string secret = why_not(server);
+    CHECK(secret.find("use the options username and password") != std::string::npos);
+    CHECK(secret.find("hunter2") == std::string::npos);
+  }
 }
 
 }  // namespace
