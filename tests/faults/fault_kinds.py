@@ -47,10 +47,9 @@ class Fault:
 
 
 @contextlib.contextmanager
-def sinks_held_up(servers, topologies):
-    """Nothing is stored meanwhile: Kafka stands still, and the tables are locked."""
-    locks = [topology.database.connect() for topology in topologies]
-    servers.kafka.pause()
+def tables_locked(databases):
+    """Nothing can be stored in them meanwhile."""
+    locks = [database.connect() for database in databases]
     try:
         for lock in locks:
             lock.autocommit = False
@@ -59,6 +58,16 @@ def sinks_held_up(servers, topologies):
     finally:
         for lock in locks:
             lock.close()
+
+
+@contextlib.contextmanager
+def sinks_held_up(servers, topologies):
+    """Nothing is stored meanwhile: Kafka stands still, and the tables are locked."""
+    servers.kafka.pause()
+    try:
+        with tables_locked([topology.database for topology in topologies]):
+            yield
+    finally:
         servers.kafka.resume()
 
 

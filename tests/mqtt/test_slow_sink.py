@@ -4,11 +4,11 @@ HBAGENT_MQTT_HOLD is how many seconds that lasts; it has to be beyond half of th
 message waits, and below the 10 s that it waits with a longer one.
 """
 
-import contextlib
 import os
 import time
 
 from faults import readings
+from faults.fault_kinds import tables_locked
 from faults.workload import complaints
 from support.mqtt import Publisher
 
@@ -18,20 +18,6 @@ HOLD = float(os.environ.get("HBAGENT_MQTT_HOLD", "6"))
 READINGS = 60_000       # more than the journal holds
 SHUTDOWN_TIMEOUT = 3
 SETTINGS = f'shutdown_timeout = "{SHUTDOWN_TIMEOUT}s"'
-
-
-@contextlib.contextmanager
-def locked(databases):
-    """Nothing can be stored meanwhile."""
-    locks = [database.connect() for database in databases]
-    try:
-        for lock in locks:
-            lock.autocommit = False
-            lock.cursor().execute("LOCK TABLE heartbeats IN ACCESS EXCLUSIVE MODE")
-        yield
-    finally:
-        for lock in locks:
-            lock.close()
 
 
 def is_full(agent):
@@ -53,7 +39,7 @@ def test_a_sink_that_stands_still_makes_no_reconnect_loop_and_loses_nothing(agen
     goes_on, is_stopped = agents
     for each in agents:
         each.wait_log("subscribed to ")
-    with locked(databases):
+    with tables_locked(databases):
         publisher = Publisher(own_mosquitto.port, bridge.message("s"), READINGS).start()
         for each in agents:
             each.wait_while_running(lambda: is_full(each), 30, "to fill its journal")
