@@ -195,8 +195,14 @@ void Instance::fill_host() {
         return owner.port_->wait_room(std::chrono::milliseconds(milliseconds));
       });
     };
-    static constexpr hb_journal kOnDisk{sizeof(hb_journal), 1, kWaitRoom};
-    static constexpr hb_journal kInMemory{sizeof(hb_journal), 0, kWaitRoom};
+    static constexpr auto kEmitWithin = [](void* context, const hb_reading* readings, std::uint32_t count,
+                                           std::uint64_t token, std::uint32_t milliseconds) -> std::int32_t {
+      return guarded<std::int32_t>(context, HB_FAILED, [&](Instance& owner) {
+        return owner.port_->emit_within(readings, count, token, std::chrono::milliseconds(milliseconds));
+      });
+    };
+    static constexpr hb_journal kOnDisk{sizeof(hb_journal), 1, kWaitRoom, kEmitWithin};
+    static constexpr hb_journal kInMemory{sizeof(hb_journal), 0, kWaitRoom, kEmitWithin};
     const auto& instance = *static_cast<Instance*>(self);
     if (instance.port_ == nullptr || id == nullptr || std::strcmp(id, HB_JOURNAL_EXTENSION) != 0) return nullptr;
     return instance.port_->journal_survives_process() ? &kOnDisk : &kInMemory;

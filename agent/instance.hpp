@@ -29,6 +29,10 @@ class SourcePort {
   // What hbagent.journal/1 says.
   virtual bool journal_survives_process() const { return false; }
   virtual std::int32_t wait_room(std::chrono::milliseconds) { return HB_OK; }
+  virtual std::int32_t emit_within(const hb_reading* readings, std::uint32_t count, std::uint64_t token,
+                                   std::chrono::milliseconds) {
+    return emit(readings, count, token);
+  }
 };
 
 struct Verdict {

@@ -7,6 +7,14 @@
 
 namespace hbagent {
 
+bool wait_to_retry(Instance& instance, std::chrono::microseconds pause,
+                   std::chrono::steady_clock::time_point deadline) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= deadline) return false;
+  if (deadline - now < pause) pause = std::chrono::ceil<std::chrono::microseconds>(deadline - now);
+  return !instance.wait(pause) && std::chrono::steady_clock::now() < deadline;
+}
+
 ProcessorChain::ProcessorChain(std::span<const InstanceConfig> processors, const std::string& source, Logger& logger,
                                DeadLetterBox& dead_letters, const std::filesystem::path& state_dir)
     : source_(source), dead_letters_(dead_letters) {
@@ -49,7 +57,8 @@ void ProcessorChain::request_stop() {
 }
 
 std::int64_t ProcessorChain::process(std::vector<hb_reading>& buffer, std::size_t count, SourceTerms& terms,
-                                     bool& failed) {
+                                     bool& failed, Clock::time_point deadline) {
+  deadline_ = deadline;
   auto left = static_cast<std::uint32_t>(count);
   for (const auto& instance : instances_) {
     if (!process_one(*instance, buffer, left, terms, failed)) return -1;
@@ -93,7 +102,7 @@ bool ProcessorChain::process_one(Instance& instance, std::vector<hb_reading>& bu
     instance.logger().log(failed ? LogLevel::error : LogLevel::warning, instance.component(), error);
     const bool again = watch_ == nullptr || watch_->failed(instance, error);
     if (failed || !again) return false;
-    if (instance.wait(backoff.next())) return false;
+    if (!wait_to_retry(instance, backoff.next(), deadline_)) return false;
     std::copy(before_.begin(), before_.end(), buffer.begin());
     if (status == HB_REOPEN || closed) {
       instance.close();  // follows every open, also a failed one
@@ -144,7 +153,7 @@ bool ProcessorChain::keep_dead_letter(Instance& instance, const hb_reading& read
     }
     instance.note_failure(error, true);
     instance.logger().error(component, error);
-    if (instance.wait(backoff.next())) return false;
+    if (!wait_to_retry(instance, backoff.next(), deadline_)) return false;
   }
 }
 

@@ -15,6 +15,9 @@ namespace hbagent {
 // Room for what processors add to a slice of a batch.
 inline constexpr std::size_t kSpareReadings = 1024;
 
+// Waits `pause`, but not past `deadline`; false: the instance is stopping, or it is too late for another try.
+bool wait_to_retry(Instance& instance, std::chrono::microseconds pause, std::chrono::steady_clock::time_point deadline);
+
 // Sees what each processor does. Called on the emitting thread.
 class ProcessorWatch {
  public:
@@ -27,6 +30,7 @@ class ProcessorWatch {
 
 class ProcessorChain {
  public:
+  using Clock = std::chrono::steady_clock;
   // Everything referred to outlives the chain.
   ProcessorChain(std::span<const InstanceConfig> processors, const std::string& source, Logger& logger,
                  DeadLetterBox& dead_letters, const std::filesystem::path& state_dir);
@@ -39,9 +43,10 @@ class ProcessorChain {
 
   // [emitting thread] Processes the first `count` of `buffer`, whose size is the capacity, and returns how many are
   // left at its front. What was removed or added is counted in `terms`. A processor that asks to retry is retried with
-  // backoff. Returns a negative number when stopping, or when a processor failed (`failed`): nothing may be journaled
-  // then.
-  std::int64_t process(std::vector<hb_reading>& buffer, std::size_t count, SourceTerms& terms, bool& failed);
+  // backoff until `deadline`. Returns a negative number when stopping or late, or when a processor failed (`failed`):
+  // nothing may be journaled then.
+  std::int64_t process(std::vector<hb_reading>& buffer, std::size_t count, SourceTerms& terms, bool& failed,
+                       Clock::time_point deadline = Clock::time_point::max());
 
   // `watch` outlives the chain. Before process.
   void set_watch(ProcessorWatch& watch) { watch_ = &watch; }
@@ -50,7 +55,7 @@ class ProcessorChain {
   const std::vector<std::unique_ptr<Instance>>& instances() const { return instances_; }
 
  private:
-  // One processor; false: stopping or failed.
+  // One processor; false: stopping, late or failed.
   bool process_one(Instance& instance, std::vector<hb_reading>& buffer, std::uint32_t& count, SourceTerms& terms,
                    bool& failed);
   bool apply_verdicts(Instance& instance, std::vector<hb_reading>& buffer, std::uint32_t& count,
@@ -63,6 +68,7 @@ class ProcessorChain {
   std::vector<std::unique_ptr<Instance>> instances_;
   VerdictList verdicts_;
   std::vector<hb_reading> before_;  // what a retry starts from
+  Clock::time_point deadline_;      // of the call of process that is under way
 };
 
 }  // namespace hbagent

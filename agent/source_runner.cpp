@@ -1,6 +1,7 @@
 #include "source_runner.hpp"
 
 #include <fmt/format.h>
+#include <hbagent/journal.h>
 
 #include <algorithm>
 
@@ -10,12 +11,24 @@
 namespace hbagent {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+static_assert(HB_EMIT_WHOLE == kSliceReadings);
 
 constexpr std::chrono::seconds kSoundRun{10};
 
 bool sound_id(const hb_reading& reading) {
   return reading.customer_id[0] != '\0' && reading.customer_id[HB_CUSTOMER_ID_CAPACITY - 1] == '\0';
+}
+
+std::int32_t status_of(AppendResult result) {
+  switch (result) {
+    case AppendResult::appended:
+      return HB_OK;
+    case AppendResult::late:
+      return HB_RETRY;
+    case AppendResult::stopped:
+      break;
+  }
+  return HB_END;
 }
 
 }  // namespace
@@ -156,6 +169,16 @@ bool SourceRunner::retry_after(const std::string& error, Backoff& backoff) {
 }
 
 std::int32_t SourceRunner::emit(const hb_reading* readings, std::uint32_t count, std::uint64_t token) {
+  return emit_until(readings, count, token, Clock::time_point::max());
+}
+
+std::int32_t SourceRunner::emit_within(const hb_reading* readings, std::uint32_t count, std::uint64_t token,
+                                       std::chrono::milliseconds time) {
+  return emit_until(readings, count, token, Clock::now() + time);
+}
+
+std::int32_t SourceRunner::emit_until(const hb_reading* readings, std::uint32_t count, std::uint64_t token,
+                                      Clock::time_point deadline) {
   if (cut_) return HB_END;
   if ((readings == nullptr && count > 0) || token == 0 || token < last_token_) {
     around_.logger.error(instance_.component(),
@@ -166,44 +189,46 @@ std::int32_t SourceRunner::emit(const hb_reading* readings, std::uint32_t count,
   std::span<const hb_reading> left(readings, count);
   while (left.size() > kSliceReadings) {
     // Only the last slice makes the new token safe.
-    const std::int32_t status = emit_slice(left.first(kSliceReadings), last_token_);
+    const std::int32_t status = emit_slice(left.first(kSliceReadings), last_token_, deadline);
     if (status != HB_OK) return status;
     left = left.subspan(kSliceReadings);
   }
-  const std::int32_t status = emit_slice(left, token);
+  const std::int32_t status = emit_slice(left, token, deadline);
   if (status != HB_OK) return status;
   last_token_.store(token, std::memory_order_release);
   if (recovering_ && recovering_.exchange(false)) around_.logger.info(instance_.component(), "reads again");
   return HB_OK;
 }
 
-std::int32_t SourceRunner::emit_slice(std::span<const hb_reading> readings, std::uint64_t token) {
+std::int32_t SourceRunner::emit_slice(std::span<const hb_reading> readings, std::uint64_t token,
+                                      Clock::time_point deadline) {
   const bool processed = !processors_.empty() && !readings.empty();
   if (processed || !std::all_of(readings.begin(), readings.end(), sound_id)) {
-    return emit_checked(readings, token);
+    return emit_checked(readings, token, deadline);
   }
   SourceTerms terms;
   terms.received = readings.size();
-  const auto result = around_.journal.append(index_, readings, token, std::move(terms));
-  return result == AppendResult::appended ? HB_OK : HB_END;
+  return status_of(around_.journal.append(index_, readings, token, std::move(terms), deadline));
 }
 
-std::int32_t SourceRunner::emit_checked(std::span<const hb_reading> readings, std::uint64_t token) {
+std::int32_t SourceRunner::emit_checked(std::span<const hb_reading> readings, std::uint64_t token,
+                                        Clock::time_point deadline) {
   buffer_.resize(kSliceReadings + kSpareReadings);
   std::copy(readings.begin(), readings.end(), buffer_.begin());
   std::size_t count = readings.size();
   SourceTerms terms;
   terms.received = count;
-  if (!reject_unsound_ids(buffer_, count, terms)) return HB_END;
+  if (!reject_unsound_ids(buffer_, count, terms, deadline)) return Clock::now() < deadline ? HB_END : HB_RETRY;
   bool failed = false;
-  const std::int64_t kept = processors_.process(buffer_, count, terms, failed);
+  const std::int64_t kept = processors_.process(buffer_, count, terms, failed, deadline);
   if (failed) return HB_FAILED;
-  if (kept < 0) return HB_END;
+  if (kept < 0) return Clock::now() < deadline ? HB_END : HB_RETRY;
   const std::span<const hb_reading> out(buffer_.data(), static_cast<std::size_t>(kept));
-  return around_.journal.append(index_, out, token, std::move(terms)) == AppendResult::appended ? HB_OK : HB_END;
+  return status_of(around_.journal.append(index_, out, token, std::move(terms), deadline));
 }
 
-bool SourceRunner::reject_unsound_ids(std::vector<hb_reading>& buffer, std::size_t& count, SourceTerms& terms) {
+bool SourceRunner::reject_unsound_ids(std::vector<hb_reading>& buffer, std::size_t& count, SourceTerms& terms,
+                                      Clock::time_point deadline) {
   std::size_t keep = 0;
   for (std::size_t i = 0; i < count; ++i) {
     if (sound_id(buffer[i])) {
@@ -223,7 +248,7 @@ bool SourceRunner::reject_unsound_ids(std::vector<hb_reading>& buffer, std::size
         {config.name(), instance_.component(), letter.reason, letter.detail, "", payload}, error)) {
       instance_.note_failure(error, true);
       around_.logger.error(instance_.component(), error);
-      if (instance_.wait(config.keys.retry_max)) return false;
+      if (!wait_to_retry(instance_, config.keys.retry_max, deadline)) return false;
       instance_.set_state(Instance::State::up);
     }
     add(terms.dead_lettered, letter.reason, 1);

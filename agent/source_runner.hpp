@@ -63,8 +63,11 @@ class SourceRunner final : public SourcePort {
   void discard(const std::string& reason, std::uint64_t count) override;
   bool journal_survives_process() const override { return around_.journal.survives_process(); }
   std::int32_t wait_room(std::chrono::milliseconds time) override;
+  std::int32_t emit_within(const hb_reading* readings, std::uint32_t count, std::uint64_t token,
+                           std::chrono::milliseconds time) override;
 
  private:
+  using Clock = Journal::Clock;
   void thread_main();
   void destroy();
   // Opens and runs until the source is finished, stopped or failed.
@@ -73,9 +76,13 @@ class SourceRunner final : public SourcePort {
   bool retry_after(const std::string& error, Backoff& backoff);
   void fail(const std::string& error);
   void set_phase(Phase phase);
-  std::int32_t emit_slice(std::span<const hb_reading> readings, std::uint64_t token);
-  std::int32_t emit_checked(std::span<const hb_reading> readings, std::uint64_t token);
-  bool reject_unsound_ids(std::vector<hb_reading>& buffer, std::size_t& count, SourceTerms& terms);
+  std::int32_t emit_until(const hb_reading* readings, std::uint32_t count, std::uint64_t token,
+                          Clock::time_point deadline);
+  std::int32_t emit_slice(std::span<const hb_reading> readings, std::uint64_t token, Clock::time_point deadline);
+  std::int32_t emit_checked(std::span<const hb_reading> readings, std::uint64_t token, Clock::time_point deadline);
+  // False: stopping, or past the deadline.
+  bool reject_unsound_ids(std::vector<hb_reading>& buffer, std::size_t& count, SourceTerms& terms,
+                          Clock::time_point deadline);
 
   static constexpr std::size_t kNoIndex = ~std::size_t{0};
   std::atomic<std::size_t> index_{kNoIndex};

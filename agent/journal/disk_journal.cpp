@@ -74,12 +74,12 @@ std::size_t DiskJournal::add_source(const std::string& name) {
 }
 
 AppendResult DiskJournal::append(std::size_t index, std::span<const hb_reading> readings, std::uint64_t token,
-                                 SourceTerms terms) {
+                                 SourceTerms terms, Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   Source& from = source(index);
-  const Turn turn(*this, lock, from);
+  const Turn turn(*this, lock, from, deadline);
   terms.journaled = readings.size();
-  if (!turn.held()) return AppendResult::stopped;
+  if (!turn.held()) return given_up(from);
   if (readings.empty()) {
     from.last_token = token;
     from.terms += terms;
@@ -92,27 +92,32 @@ AppendResult DiskJournal::append(std::size_t index, std::span<const hb_reading> 
     return AppendResult::appended;
   }
   for (;;) {
-    if (!make_room(lock, from, readings.size())) return AppendResult::stopped;
+    if (!make_room(lock, from, readings.size(), deadline)) return given_up(from);
     std::string error;
     if (write(lock, from, readings, token, terms, error)) break;
     note_failure(write_failure_, error);
-    has_room_.wait_for(lock, kRetryWrite, [&] { return from.stopped; });
+    write_again_at_ = Clock::now() + kRetryWrite;
+    has_room_.wait_until(lock, std::min(write_again_at_, deadline), [&] { return from.stopped; });
+    if (from.stopped || Clock::now() >= deadline) return given_up(from);
   }
   clear_failure(write_failure_);
   wake_sync();
   if (settings_.sync_interval.count() == 0) {
     const std::uint64_t mine = appended_;
-    synced_changed_.wait(lock, [&] { return synced_ >= mine || from.stopped; });
+    if (!synced_changed_.wait_until(lock, deadline, [&] { return synced_ >= mine || from.stopped; })) {
+      return AppendResult::late;
+    }
   }
   return AppendResult::appended;
 }
 
-bool DiskJournal::make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t readings) {
+bool DiskJournal::make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t readings,
+                            Clock::time_point deadline) {
   if (has_room(readings)) return !source.stopped;
   // A start may find segments that every sink is done with; no commit will come to let go of them.
   cursors_moved();
   if (settings_.drop_oldest) {
-    while (sync_failure_.empty() && !has_room(readings) && !source.stopped) {
+    while (sync_failure_.empty() && !has_room(readings) && !source.stopped && Clock::now() < deadline) {
       lock.unlock();
       const bool dropped = drop_oldest();
       lock.lock();
@@ -120,7 +125,8 @@ bool DiskJournal::make_room(std::unique_lock<std::mutex>& lock, const Source& so
       if (!dropped) has_room_.wait_for(lock, kRetryWrite, [&] { return source.stopped || has_room(readings); });
     }
   }
-  return wait_for_room(lock, source, [&] { return has_room(readings); });
+  return wait_for_room(
+      lock, source, [&] { return has_room(readings); }, deadline);
 }
 
 bool DiskJournal::write(std::unique_lock<std::mutex>& lock, Source& source, std::span<const hb_reading> readings,

@@ -33,8 +33,9 @@ class DiskJournal final : public JournalCore {
   std::size_t add_source(const std::string& name) override;
   std::size_t add_sink(const JournalSink& sink) override;
   void remove_sink(std::size_t sink, bool for_good) override;
-  AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token,
-                      SourceTerms terms) override;
+  using Journal::append;
+  AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token, SourceTerms terms,
+                      Clock::time_point deadline) override;
   void read(std::size_t sink, std::size_t limit, JournalBatch& batch) override;
   void commit(std::size_t sink, const SinkTerms& terms) override;
   void newest_first(std::size_t sink) override;
@@ -55,7 +56,8 @@ class DiskJournal final : public JournalCore {
   void cursors_moved() override;
   void fill(Snapshot& view) const override;
   bool has_spare_room() const override {
-    return sync_failure_.empty() && (settings_.drop_oldest || log_.has_spare_room(kSliceReadings));
+    return sync_failure_.empty() && Clock::now() >= write_again_at_ &&
+           (settings_.drop_oldest || log_.has_spare_room(kSliceReadings));
   }
   std::uint64_t done_by_all() const override;
 
@@ -66,8 +68,9 @@ class DiskJournal final : public JournalCore {
   bool has_room(std::size_t readings) const {
     return sync_failure_.empty() && (log_.fits(readings) || log_.may_grow());
   }
-  // Waits until the readings may be written; false: the source is stopped.
-  bool make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t readings);
+  // Waits until the readings may be written; false: not by `deadline`, or the source is stopped.
+  bool make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t readings,
+                 Clock::time_point deadline);
   // Lets go of the lock on mutex_ meanwhile. False with `error` set: nothing was written.
   bool write(std::unique_lock<std::mutex>& lock, Source& source, std::span<const hb_reading> readings,
              std::uint64_t token, const SourceTerms& terms, std::string& error);
@@ -101,6 +104,7 @@ class DiskJournal final : public JournalCore {
   std::map<std::string, bool> awake_;
   std::uint64_t synced_ = 0;
   std::string write_failure_, sync_failure_, cursor_failure_;
+  Clock::time_point write_again_at_{};                                       // after a failed write
   std::map<std::pair<std::uint64_t, std::uint64_t>, PositionSpan> damages_;  // (sequence, offset): what is lost
   bool ending_ = false;
   bool sync_idle_ = false;

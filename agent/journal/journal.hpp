@@ -38,7 +38,7 @@ struct JournalBatch {
 // Who has more to append does it in slices: an append takes room for all that it is given at once.
 inline constexpr std::size_t kSliceReadings = 4096;
 
-enum class AppendResult { appended, stopped };
+enum class AppendResult { appended, stopped, late };
 
 // Thread-safe. Calls for one source are serial, and so are the calls for one sink; `source` and `sink` are what
 // add_source and add_sink returned.
@@ -64,9 +64,14 @@ class Journal {
 
   // Appends readings (there may be none) with the token that covers them, and adds `terms` to the source's account,
   // `journaled` included. Blocks while the journal is full and its policy is to block, and while it cannot be written.
-  // `stopped`: the source was stopped meanwhile; what was taken until then stays and is accounted for.
+  // `stopped`: the source was stopped meanwhile; `late`: not all by `deadline`. What was taken until then stays and is
+  // accounted for: nothing of a slice, but where the journal is in memory, or cannot be synced at each append.
   virtual AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token,
-                              SourceTerms terms) = 0;
+                              SourceTerms terms, Clock::time_point deadline) = 0;
+  AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token,
+                      SourceTerms terms) {
+    return append(source, readings, token, std::move(terms), Clock::time_point::max());
+  }
   // Waits until an append of a few readings would not have to wait for room, by all that can be known before; false:
   // not by `deadline`, or the source is stopped.
   virtual bool wait_room(std::size_t source, Clock::time_point deadline) = 0;

@@ -110,10 +110,12 @@ void JournalCore::stop_source(std::size_t index) {
   next_turn_.notify_all();
 }
 
-JournalCore::Turn::Turn(JournalCore& journal, std::unique_lock<std::mutex>& lock, const Source& source)
+JournalCore::Turn::Turn(JournalCore& journal, std::unique_lock<std::mutex>& lock, const Source& source,
+                        Clock::time_point deadline)
     : journal_(journal), lock_(lock) {
-  journal_.next_turn_.wait(lock_, [&] { return source.stopped || !journal_.appending_; });
-  held_ = !source.stopped;
+  const bool is_free =
+      journal_.next_turn_.wait_until(lock_, deadline, [&] { return source.stopped || !journal_.appending_; });
+  held_ = is_free && !source.stopped;
   if (held_) journal_.appending_ = true;
 }
 

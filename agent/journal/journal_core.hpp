@@ -64,11 +64,11 @@ class JournalCore : public Journal {
   // held.
   class Turn {
    public:
-    Turn(JournalCore& journal, std::unique_lock<std::mutex>& lock, const Source& source);
+    Turn(JournalCore& journal, std::unique_lock<std::mutex>& lock, const Source& source, Clock::time_point deadline);
     ~Turn();
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
-    bool held() const { return held_; }  // false: the source was stopped before its turn came
+    bool held() const { return held_; }  // false: the source was stopped, or it was late, before its turn came
 
    private:
     JournalCore& journal_;
@@ -92,10 +92,13 @@ class JournalCore : public Journal {
   // when_full = "drop_oldest" takes what lies before `end` from a sink that is configured.
   void drop_before(Sink& sink, std::uint64_t end);
   void tell_dropped(const std::string& sink, std::uint64_t readings);
+  // Why an append that could not go on must return.
+  static AppendResult given_up(const Source& source) {
+    return source.stopped ? AppendResult::stopped : AppendResult::late;
+  }
   // Waits until `room` holds; false: not by `deadline`, or the source is stopped. Sinks take what there is meanwhile.
   template <class Room>
-  bool wait_for_room(std::unique_lock<std::mutex>& lock, const Source& source, Room room,
-                     Clock::time_point deadline = Clock::time_point::max());
+  bool wait_for_room(std::unique_lock<std::mutex>& lock, const Source& source, Room room, Clock::time_point deadline);
   // Copies what the sink wants out of readings of one source; counts the others as filtered.
   static void pick(const JournalSink& spec, bool source_wanted, std::uint32_t source,
                    std::span<const hb_reading> readings, JournalBatch& batch);

@@ -42,21 +42,21 @@ std::size_t MemoryJournal::room() const {
 }
 
 AppendResult MemoryJournal::append(std::size_t index, std::span<const hb_reading> readings, std::uint64_t token,
-                                   SourceTerms terms) {
+                                   SourceTerms terms, Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   Source& from = source(index);
-  const Turn turn(*this, lock, from);
-  if (!turn.held()) return AppendResult::stopped;
+  const Turn turn(*this, lock, from, deadline);
+  if (!turn.held()) return given_up(from);
   terms.journaled = readings.size();
   std::size_t left = readings.size();
   do {
-    if (!make_room(lock, from, left)) {
+    if (!make_room(lock, from, left, deadline)) {
       if (left < readings.size()) {
         // The part that was not taken goes back to the source, which emits it again one day.
         split_off(terms, left);
         from.terms += terms;
       }
-      return AppendResult::stopped;
+      return given_up(from);
     }
     const std::size_t take = std::min(left, room());
     const std::uint64_t first = appended_;
@@ -99,9 +99,11 @@ void MemoryJournal::add_chunks(std::uint64_t end) {
   }
 }
 
-bool MemoryJournal::make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t wanted) {
+bool MemoryJournal::make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t wanted,
+                              Clock::time_point deadline) {
   if (drop_oldest_) drop_oldest(std::clamp<std::size_t>(wanted, 1, kChunkReadings));
-  return wait_for_room(lock, source, [&] { return room() > 0; });
+  return wait_for_room(
+      lock, source, [&] { return room() > 0; }, deadline);
 }
 
 void MemoryJournal::drop_oldest(std::size_t wanted) {

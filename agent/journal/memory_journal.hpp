@@ -18,8 +18,9 @@ class MemoryJournal final : public JournalCore {
   MemoryJournal(const Settings& settings, Logger& logger);
   bool survives_process() const override { return false; }
 
-  AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token,
-                      SourceTerms terms) override;
+  using Journal::append;
+  AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token, SourceTerms terms,
+                      Clock::time_point deadline) override;
   void remove_sink(std::size_t sink, bool for_good) override;
   void read(std::size_t sink, std::size_t limit, JournalBatch& batch) override;
   std::string source_name(std::uint32_t source) const override;
@@ -53,7 +54,8 @@ class MemoryJournal final : public JournalCore {
   bool has_spare_room() const override { return drop_oldest_ || room() >= kChunkReadings / 2; }
   std::uint64_t done_by_all() const override;
   std::size_t room() const;  // readings that fit now
-  bool make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t wanted);
+  bool make_room(std::unique_lock<std::mutex>& lock, const Source& source, std::size_t wanted,
+                 Clock::time_point deadline);
   void add_chunks(std::uint64_t end);
   void drop_oldest(std::size_t wanted);
   void ack_passed(std::uint64_t done);

@@ -129,6 +129,18 @@ class Host {
     const hb_journal* const journal = this->journal();
     return journal == nullptr ? HB_OK : journal->wait_room(host_.context, static_cast<std::uint32_t>(time.count()));
   }
+  // Source: as emit, but blocks no longer than `time`. HB_OK, HB_RETRY (not all was taken: emit it again) or HB_END
+  // (the agent is stopping). Throws Failed when a rule was broken, and where the agent cannot do it.
+  std::int32_t emit_within(std::span<const Reading> readings, std::uint64_t token,
+                           std::chrono::milliseconds time) const {
+    const hb_journal* const journal = this->journal();
+    if (journal == nullptr) throw Failed("the agent is older than " HB_JOURNAL_EXTENSION);
+    const auto status =
+        journal->emit_within(host_.context, readings.data(), static_cast<std::uint32_t>(readings.size()), token,
+                             static_cast<std::uint32_t>(std::max<std::int64_t>(0, time.count())));
+    if (status == HB_FAILED) throw Failed("the agent refused a batch; its log says why");
+    return status;
+  }
 
  private:
   const hb_journal* journal() const { return static_cast<const hb_journal*>(extension(HB_JOURNAL_EXTENSION)); }

@@ -5,9 +5,11 @@
 #ifndef HBAGENT_JOURNAL_H
 #define HBAGENT_JOURNAL_H
 
-#include <stdint.h>
+#include <hbagent/plugin.h>
 
 #define HB_JOURNAL_EXTENSION "hbagent.journal/1"
+/* What a journal on disk takes whole or not at all. */
+#define HB_EMIT_WHOLE 4096
 
 typedef struct hb_journal {
   uint32_t size; /* at least that of this struct as it is here */
@@ -19,6 +21,11 @@ typedef struct hb_journal {
    * another source may be faster. HB_RETRY: none in that time. HB_END: emit takes nothing any more. During run.
    * [any-thread] */
   int32_t (*wait_room)(void *context, uint32_t milliseconds);
+  /* As host->emit, but blocks no longer than `milliseconds`. HB_RETRY: not all of it was taken in that time. Of up to
+   * HB_EMIT_WHOLE readings then as a rule none was; the token covers nothing, and the readings are to be emitted again:
+   * what was taken already comes twice then, and sinks that know duplicates drop it. */
+  int32_t (*emit_within)(void *context, const hb_reading *readings, uint32_t count, uint64_t token,
+                         uint32_t milliseconds);
 } hb_journal;
 
 #endif
