@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include <hbcommon/replace_file.hpp>
+
 #include "unique_fd.hpp"
 
 namespace hb::file {
@@ -114,15 +116,6 @@ std::vector<Position> parse(std::string_view text) {
   return positions;
 }
 
-void write_all(int fd, std::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail("cannot write " + path);
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-}
-
 }  // namespace
 
 Fingerprint fingerprint(std::string_view first_bytes) {
@@ -145,10 +138,10 @@ bool can_be(int fd, std::uint64_t offset, const Fingerprint& start) {
 }
 
 PositionStore::PositionStore(std::string_view folder)
-    : folder_(folder), path_(folder.empty() ? std::string() : folder_ + "/positions") {}
+    : path_(folder.empty() ? std::string() : std::string(folder) + "/positions") {}
 
 std::vector<Position> PositionStore::load() const {
-  if (folder_.empty()) return {};
+  if (path_.empty()) return {};
   const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd && errno == ENOENT) return {};
   struct stat info {};
@@ -163,17 +156,7 @@ std::vector<Position> PositionStore::load() const {
 }
 
 void PositionStore::save(std::span<const Position> positions) const {
-  if (folder_.empty()) return;
-  const std::string temporary = path_ + ".new";
-  {
-    const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
-    if (!fd) fail("cannot write " + temporary);
-    write_all(fd.get(), text_of(positions), temporary);
-    if (::fsync(fd.get()) != 0) fail("cannot sync " + temporary);
-  }
-  if (std::rename(temporary.c_str(), path_.c_str()) != 0) fail("cannot rename " + temporary);
-  const UniqueFd folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder || ::fsync(folder.get()) != 0) fail("cannot sync " + folder_);
+  if (!path_.empty()) codec::replace_file(path_, text_of(positions));
 }
 
 std::string PositionStore::put_aside() const {

@@ -52,7 +52,6 @@ class PositionStore {
   std::string put_aside() const;
 
  private:
-  std::string folder_;
   std::string path_;
 };
 

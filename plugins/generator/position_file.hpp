@@ -25,7 +25,6 @@ class PositionFile {
   void store(const Position& position) const;
 
  private:
-  std::string folder_;
   std::string path_;
   std::string series_;
 };

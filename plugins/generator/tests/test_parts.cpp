@@ -140,5 +140,6 @@ TEST_CASE("a damaged position file is named and does not count") {
 }
 
 TEST_CASE("a position that cannot be stored is an error") {
-  CHECK_THROWS_WITH(PositionFile("/nonexistent/folder", "seed 1").store({1, 2}), contains_text("cannot create"));
+  CHECK_THROWS_WITH(PositionFile("/nonexistent/folder", "seed 1").store({1, 2}),
+                    contains_text("cannot write /nonexistent/folder"));
 }
