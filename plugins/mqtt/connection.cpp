@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kSlice = 100ms;
 constexpr auto kGoodbye = 1s;
+constexpr auto kDiagnosis = 5s;
 // Two clients of one name throw each other out; each stays as long as the other one waits to try again (`retry_max`).
 constexpr auto kBriefly = 60s;
 
@@ -178,11 +179,7 @@ void Connection::open(const Session& session, OnMessage on_message) {
     wait_connected(token);
     session_was_present_ = token->get_connect_response().is_session_present();
   } catch (const paho::exception& error) {
-    disconnect();
     fail_to_connect(error);
-  } catch (...) {
-    disconnect();
-    throw;
   }
   is_open_ = true;
 }
@@ -206,7 +203,9 @@ void Connection::fail_to_connect(const paho::exception& error) const {
   if (const std::string refused = why_refused(error, config_); !refused.empty()) {
     throw Retry(endpoint_.host_and_port() + ": " + refused);
   }
-  const std::string why = why_unreachable(endpoint_, config_.tls, config_.connect_timeout);
+  if (host_.stopping()) throw Retry("stopping while the connection was being made");
+  const std::string why =
+      why_unreachable(endpoint_, config_.tls, std::min<std::chrono::milliseconds>(config_.connect_timeout, kDiagnosis));
   throw Retry("cannot connect to " + endpoint_.host_and_port() + ": " +
               (why.empty() ? "the broker accepts the connection, but not the MQTT login (" + std::string(error.what()) +
                                  "); does that port speak " + (endpoint_.path.empty() ? "MQTT" : "websockets") + '?'

@@ -33,7 +33,7 @@ class Connection {
   ~Connection();
 
   // Throws hb::Retry, which says why the broker cannot be reached or what it refuses. Messages may arrive before it
-  // returns. [instance-thread]
+  // returns or throws, until close. [instance-thread]
   void open(const Session& session, OnMessage on_message);
   // Says "online" on the status topic, if there is one. Like everything that asks Paho, it waits while a message is
   // being handled: not to be called while a handler waits for this thread. REQUIRES: open has returned.

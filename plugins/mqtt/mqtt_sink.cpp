@@ -5,12 +5,12 @@
 #include <array>
 #include <string_view>
 
+#include "mqtt_source.hpp"
 #include "refusal.hpp"
 
 namespace hb::bridge {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr std::string_view kIdMark = "{customer_id}";
@@ -49,6 +49,8 @@ MqttSink::MqttSink(const Config& config, hb::Host host) : config_(config), host_
 }
 
 void MqttSink::open() {
+  if (MqttSource::any_in_memory()) throw Failed(kNotInMemory);
+  broken_.clear();
   Connection::Session session;
   session.max_in_flight = static_cast<int>(config_.max_in_flight);
   connection_.open(session, [](const paho::message&) {});
@@ -59,60 +61,75 @@ void MqttSink::close() {
   connection_.close();
 }
 
+// What was confirmed stays delivered, also where the connection is lost in between.
 void MqttSink::write(hb::Batch batch) {
-  if (const std::string why = connection_.lost(); !why.empty()) throw Reopen(why);
-  const std::vector<Sent> sent = publish(batch);
-  const auto deadline = Clock::now() + config_.write_timeout;
-  auto stop_deadline = Clock::time_point::max();
-  for (const Sent& each : sent) {
-    while (!each.token->is_complete() && connection_.lost().empty()) {
-      if (host_.stopping() && stop_deadline == Clock::time_point::max()) stop_deadline = Clock::now() + kStopGrace;
-      if (Clock::now() >= std::min(deadline, stop_deadline)) {
-        throw Reopen("the broker has not confirmed all messages in " +
-                     std::string(Clock::now() >= deadline ? "write_timeout" : "the time left to stop"));
-      }
-      try {
-        static_cast<void>(each.token->wait_for(kSlice));
-      } catch (const paho::exception&) {  // answered, and looked at below
-      }
-    }
-  }
-  if (!answer(batch, sent)) {
-    const std::string why = connection_.lost();
-    host_.warn(why.empty() ? "the broker refused some messages; they go again" : why);
-  }
-}
-
-std::vector<MqttSink::Sent> MqttSink::publish(const hb::Batch& batch) {
-  std::vector<Sent> sent;
-  sent.reserve(batch.size());
-  std::array<char, codec::kReadingJsonCapacity> json;
+  if (const std::string why = why_broken(); !why.empty()) throw Reopen(why);
+  deadline_ = Clock::now() + config_.write_timeout;
+  stop_deadline_ = Clock::time_point::max();
   paho::properties properties;
   if (config_.message_expiry > 0s) {
     properties.add({paho::property::MESSAGE_EXPIRY_INTERVAL, seconds_value(config_.message_expiry)});
   }
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    const std::string topic = topic_of(batch[i]);
-    if (topic.empty()) {
-      batch.reject(i, "bad_topic", "the customer id cannot be a level of a topic: it holds /, + or #");
-      continue;
-    }
-    const std::size_t size = codec::format_reading(batch[i], json.data());
-    if (size == 0) {
-      const auto outcome = codec::check_storable(batch[i]);
-      batch.reject(i, codec::text(outcome.reason), outcome.detail);
-      continue;
-    }
-    try {
-      auto message = paho::make_message(topic, json.data(), size, static_cast<int>(config_.qos), config_.retain);
-      message->set_properties(properties);
-      sent.push_back({i, connection_.client().publish(message)});
-    } catch (const paho::exception& error) {
-      const std::string why = connection_.lost();
-      throw Reopen(why.empty() ? "cannot publish: " + text_of(error) : why);
+  std::vector<Sent> sent;
+  sent.reserve(batch.size());
+  std::size_t next = 0, answered = 0;
+  // No more is handed to Paho than may be on its way: a lost connection leaves it in Paho's memory for ever.
+  for (; next < batch.size() && why_broken().empty(); ++next) {
+    publish(batch, next, properties, sent);
+    while (sent.size() - answered >= static_cast<std::size_t>(config_.max_in_flight) && wait_answered(sent[answered])) {
+      ++answered;
     }
   }
-  return sent;
+  while (answered < sent.size() && wait_answered(sent[answered])) ++answered;
+  for (; next < batch.size(); ++next) batch.retry(next);
+  const bool all = answer(batch, sent);
+  const std::string why = why_broken();
+  if (!why.empty() && answered == 0) throw Reopen(why);
+  if (!all || !why.empty()) host_.warn(why.empty() ? "the broker refused some messages; they go again" : why);
+}
+
+std::string MqttSink::why_broken() const {
+  const std::string lost = connection_.lost();
+  return lost.empty() ? broken_ : lost;
+}
+
+bool MqttSink::wait_answered(const Sent& sent) {
+  while (!sent.token->is_complete()) {
+    if (!why_broken().empty()) return false;
+    if (host_.stopping() && stop_deadline_ == Clock::time_point::max()) stop_deadline_ = Clock::now() + kStopGrace;
+    if (const auto now = Clock::now(); now >= std::min(deadline_, stop_deadline_)) {
+      broken_ = "the broker has not confirmed all messages in " +
+                std::string(now >= deadline_ ? "write_timeout" : "the time left to stop");
+      return false;
+    }
+    try {
+      static_cast<void>(sent.token->wait_for(kSlice));
+    } catch (const paho::exception&) {  // answered, and looked at in answer()
+    }
+  }
+  return true;
+}
+
+void MqttSink::publish(const hb::Batch& batch, std::size_t index, const paho::properties& properties,
+                       std::vector<Sent>& sent) {
+  const std::string topic = topic_of(batch[index]);
+  if (topic.empty()) {
+    return batch.reject(index, "bad_topic", "the customer id cannot be a level of a topic: it holds /, + or #");
+  }
+  std::array<char, codec::kReadingJsonCapacity> json;
+  const std::size_t size = codec::format_reading(batch[index], json.data());
+  if (size == 0) {
+    const auto outcome = codec::check_storable(batch[index]);
+    return batch.reject(index, codec::text(outcome.reason), outcome.detail);
+  }
+  try {
+    auto message = paho::make_message(topic, json.data(), size, static_cast<int>(config_.qos), config_.retain);
+    message->set_properties(properties);
+    sent.push_back({index, connection_.client().publish(message)});
+  } catch (const paho::exception& error) {
+    broken_ = "cannot publish: " + text_of(error);
+    batch.retry(index);
+  }
 }
 
 std::string MqttSink::topic_of(const Reading& reading) const {

@@ -49,6 +49,11 @@ class MqttSink {
   ~MqttSink() { --count_; }
   // Whether this process has one. [any thread]
   static bool exists() { return count_ > 0; }
+  // Why it cannot be in one agent with a source whose readings are in memory only: Paho handles every connection of a
+  // process on one thread, and the sink would wait for the message that waits for it.
+  static constexpr const char* kNotInMemory =
+      "with [journal] mode = \"memory\" a message of the mqtt source waits for the mqtt sink, which waits for it: use "
+      "mode = \"disk\", or give the sink an agent of its own";
 
   void open();
   void write(hb::Batch batch);
@@ -59,11 +64,16 @@ class MqttSink {
     std::size_t index;
     paho::token_ptr token;
   };
+  using Clock = std::chrono::steady_clock;
 
-  // Publishes what can be; rejects what cannot.
-  std::vector<Sent> publish(const hb::Batch& batch);
+  // Why the connection must be made anew; empty: it need not.
+  std::string why_broken() const;
+  // Hands the reading to Paho, or rejects it.
+  void publish(const hb::Batch& batch, std::size_t index, const paho::properties& properties, std::vector<Sent>& sent);
   std::string topic_of(const Reading& reading) const;
-  // False: some go again.
+  // Waits for the broker's answer to it; false: none will come.
+  bool wait_answered(const Sent& sent);
+  // Gives each its verdict; false: some go again.
   bool answer(const hb::Batch& batch, const std::vector<Sent>& sent);
 
   inline static std::atomic<int> count_ = 0;
@@ -72,6 +82,8 @@ class MqttSink {
   const hb::Host host_;
   std::string before_id_, after_id_;  // of the topic
   bool has_id_ = false;
+  Clock::time_point deadline_, stop_deadline_;  // of the write that is under way
+  std::string broken_;                          // why the connection must be made anew, where it is not lost
   Connection connection_;
 };
 

@@ -17,7 +17,7 @@ constexpr auto kSlice = 100ms;
 // How often an ack that is waited for is looked at: a group sync comes every few milliseconds.
 constexpr auto kAckSlice = 500us;
 constexpr auto kLetterPause = 500ms;
-constexpr auto kRoomPatience = 10s;
+constexpr auto kPatience = 10s;
 
 // Of one element of a payload, for the dead letters: its topic, a # (which no topic has) and its number from 1.
 std::string origin_of(const std::string& topic, std::size_t element) {
@@ -65,12 +65,13 @@ std::string file_in(std::string_view folder) {
 MqttSource::MqttSource(const Config& config, hb::Host host)
     : config_(config),
       host_(host),
+      is_in_memory_(!host.journal_survives_process() && !host.state_dir().empty()),
       must_wait_for_acks_(config.ack == Ack::synced || !host.journal_survives_process()),
       routes_(make_routes(config)),
       subscriptions_(wanted(routes_), config.version == Version::v5, session_of(config), file_in(host.state_dir()),
                      host),
-      connection_(config, host),
-      receive_clock_(host) {
+      receive_clock_(host),
+      connection_(config, host) {
   const bool has_qos_2 =
       std::any_of(routes_.begin(), routes_.end(), [](const Route& route) { return route.qos() == 2; });
   if (has_qos_2 && config.version == Version::v3) {
@@ -78,21 +79,22 @@ MqttSource::MqttSource(const Config& config, hb::Host host)
         "qos = 2 with version = \"3.1.1\" loses what is in flight at every lost connection (the client library forgets "
         "it); use qos = 1, or version = \"5\"");
   }
+  if (is_in_memory_) ++in_memory_;  // last: an object that was not made is not destroyed
+}
+
+MqttSource::~MqttSource() {
+  if (is_in_memory_) --in_memory_;
+  close();
 }
 
 void MqttSource::open() {
-  // Paho handles every connection of a process on one thread: the sink would wait for the message that waits for it.
-  if (!host_.journal_survives_process() && MqttSink::exists()) {
-    throw Failed(
-        "with [journal] mode = \"memory\" a message waits for the mqtt sink, which waits for it: use mode = "
-        "\"disk\", or give the sink an agent of its own");
-  }
+  if (is_in_memory_ && MqttSink::exists()) throw Failed(MqttSink::kNotInMemory);
   set_gate(Gate::shut);
   {
     const std::lock_guard lock(mutex_);
     failure_ = nullptr;
   }
-  is_full_ = false;
+  takes_nothing_ = false;
   Connection::Session session;
   session.persistent = true;
   session.expiry = config_.session_expiry;
@@ -117,7 +119,7 @@ void MqttSource::run() {
   is_down_ = false;
   while (!host_.stopping()) {
     throw_what_failed();
-    if (is_full_) return stay_away_until_there_is_room();
+    if (takes_nothing_) return stay_away_until_there_is_room();
     if (const std::string why = connection_.lost(); !why.empty()) throw Retry(why);
     subscriptions_.take_answers();
     subscriptions_.ask_again(connection_.client());
@@ -132,12 +134,17 @@ void MqttSource::run() {
 
 // Returns when the agent is stopping; else throws, once the source is to be opened again.
 void MqttSource::stay_away_until_there_is_room() {
-  const std::string why = "the journal is full: disconnected until there is room, and the broker keeps what comes";
+  const std::string why =
+      awaited_ > host_.acked()
+          ? "what was received is not safe yet: disconnected until it is, and the broker keeps what comes"
+          : "the journal is full or cannot be written: disconnected until there is room, and the broker keeps what "
+            "comes";
   host_.warn(why);
   host_.down(why);
   close();
+  while (!host_.stopping() && host_.acked() < awaited_) static_cast<void>(host_.wait(kSlice));
   while (!host_.stopping() && host_.wait_room(kSlice) == HB_RETRY) continue;
-  if (!host_.stopping()) throw Retry("there is room in the journal again");
+  if (!host_.stopping()) throw Retry("the journal takes readings again");
 }
 
 void MqttSource::close() {
@@ -162,7 +169,7 @@ void MqttSource::set_gate(Gate gate) {
 bool MqttSource::wait_at_gate() {
   std::unique_lock lock(mutex_);
   gate_moved_.wait(lock, [this] { return gate_ != Gate::shut; });
-  return gate_ == Gate::open && failure_ == nullptr;
+  return gate_ == Gate::open && failure_ == nullptr && !takes_nothing_;
 }
 
 void MqttSource::throw_what_failed() {
@@ -184,13 +191,18 @@ void MqttSource::on_message(const paho::message& message) noexcept {
   connection_.wake();
 }
 
-// All of the process's connections wait meanwhile, also one that makes room: so not for long. The broker keeps the
-// message.
+// All of the process's connections wait for a message that waits, also one that makes room: so not for long. The broker
+// keeps the message.
 bool MqttSource::wait_room() {
-  const auto limit = std::min<std::chrono::milliseconds>(config_.keep_alive / 2, kRoomPatience);
+  const auto limit = std::min<std::chrono::milliseconds>(config_.keep_alive / 2, kPatience);
+  patience_ = Clock::now() + limit;
   const std::int32_t room = host_.wait_room(limit);
-  if (room == HB_RETRY) is_full_ = true;
-  return room == HB_OK;
+  return room == HB_RETRY ? take_later() : room == HB_OK;
+}
+
+bool MqttSource::take_later() {
+  takes_nothing_ = true;
+  return false;
 }
 
 bool MqttSource::take(const paho::message& message) {
@@ -204,49 +216,80 @@ bool MqttSource::take(const paho::message& message) {
   if (route == nullptr) {
     const codec::Outcome unmapped{codec::Reason::topic_not_mapped, "no subscription has this topic"};
     if (!keep({codec::text(unmapped.reason), unmapped.detail, topic, payload})) return false;
-  } else {
-    const std::int64_t received_us = receive_clock_.next();
-    route->decode({.bytes = payload, .context_id = id, .received_us = received_us, .retained = message.is_retained()},
-                  false, decoded_);
-    receive_clock_.used_up_to(received_us + static_cast<std::int64_t>(decoded_.size()) - 1);
-    for (std::size_t i = 0; i < decoded_.size(); ++i) {
-      const codec::Decoded& decoded = decoded_[i];
-      const codec::Outcome outcome = decoded.outcome;
-      if (outcome.ok()) {
-        readings_.push_back(decoded.reading);
-      } else if (codec::is_no_reading(outcome.reason)) {
-        host_.discard(codec::text(outcome.reason));
-      } else {
-        const bool is_whole = !route->has_elements() || decoded.element.size() == payload.size();
-        hb::DeadLetter letter{codec::text(outcome.reason), outcome.detail, origin_of(topic, is_whole ? 0 : i + 1),
-                              decoded.element.substr(0, config_.max_payload.value)};
-        if (letter.payload.size() < decoded.element.size()) letter.original_size = decoded.element.size();
-        if (!is_whole && route->is_named_around()) letter.key = customer_id(decoded.reading);
-        if (!keep(letter)) return false;
-      }
+  } else if (!sort(*route, message, payload, id)) {
+    return false;
+  }
+  return emit(message, payload) && (!must_wait_for_acks_ || wait_safe());
+}
+
+// Into readings_ and the dead letters.
+bool MqttSource::sort(Route& route, const paho::message& message, std::string_view payload, std::string_view id) {
+  const std::int64_t received_us = receive_clock_.next();
+  route.decode({.bytes = payload, .context_id = id, .received_us = received_us, .retained = message.is_retained()},
+               false, decoded_);
+  receive_clock_.used_up_to(received_us + static_cast<std::int64_t>(decoded_.size()) - 1);
+  for (std::size_t i = 0; i < decoded_.size(); ++i) {
+    const codec::Decoded& decoded = decoded_[i];
+    const codec::Outcome outcome = decoded.outcome;
+    if (outcome.ok()) {
+      readings_.push_back(decoded.reading);
+    } else if (codec::is_no_reading(outcome.reason)) {
+      host_.discard(codec::text(outcome.reason));
+    } else {
+      const bool is_whole = !route.has_elements() || decoded.element.size() == payload.size();
+      hb::DeadLetter letter{codec::text(outcome.reason), outcome.detail,
+                            origin_of(message.get_topic(), is_whole ? 0 : i + 1), decoded.element};
+      if (!is_whole && route.is_named_around()) letter.key = customer_id(decoded.reading);
+      if (!keep(std::move(letter))) return false;
     }
   }
-  ++token_;
-  if (!host_.emit(readings_, token_)) return false;
-  return !must_wait_for_acks_ || wait_safe();
+  return true;
 }
 
 // Until the dead letter is kept: the disk may be full for a while.
-bool MqttSource::keep(const hb::DeadLetter& letter) {
+bool MqttSource::keep(hb::DeadLetter letter) {
+  if (letter.payload.size() > config_.max_payload.value) {
+    letter.original_size = letter.payload.size();
+    letter.payload = letter.payload.substr(0, config_.max_payload.value);
+  }
   for (;;) {
     try {
       host_.dead_letter(letter);
       return true;
     } catch (const Retry&) {
+      if (has_waited_long_enough()) throw;
       if (is_time_up()) return false;
     }
     std::this_thread::sleep_for(host_.stopping() ? 10ms : kLetterPause);
   }
 }
 
+// Part by part: a payload may hold more than the journal has room for at once.
+bool MqttSource::emit(const paho::message& message, std::string_view payload) {
+  std::span<const Reading> left(readings_);
+  const std::string& topic = message.get_topic();
+  const bool is_begun =
+      begun_.taken > 0 && message.is_duplicate() && begun_.topic == topic && begun_.payload == payload;
+  std::size_t taken = is_begun ? std::min(begun_.taken, left.size()) : 0;
+  for (left = left.subspan(taken);;) {
+    const auto time = std::chrono::ceil<std::chrono::milliseconds>(patience_ - Clock::now());
+    const bool is_last = left.size() <= HB_EMIT_WHOLE;
+    const auto part = left.first(is_last ? left.size() : HB_EMIT_WHOLE);
+    const std::int32_t status = host_.emit_within(part, is_last ? ++token_ : token_, std::max(time, 1ms));
+    if (status == HB_RETRY && taken > 0) begun_ = {topic, std::string(payload), taken};
+    if (status != HB_OK) return status == HB_RETRY ? take_later() : false;
+    if (is_last) break;
+    left = left.subspan(part.size());
+    taken += part.size();
+  }
+  if (is_begun) begun_ = {};
+  return true;
+}
+
 bool MqttSource::wait_safe() {
-  const std::uint64_t token = token_;
-  while (host_.acked() < token) {
+  awaited_ = token_;
+  while (host_.acked() < awaited_) {
+    if (has_waited_long_enough()) return take_later();
     if (is_time_up()) return false;
     std::this_thread::sleep_for(kAckSlice);
   }
@@ -255,7 +298,7 @@ bool MqttSource::wait_safe() {
 
 bool MqttSource::is_time_up() {
   // A token of its own: one that an empty emit has made safe must not be that of readings to come.
-  return host_.stopping() && !host_.emit({}, ++token_);
+  return host_.stopping() && host_.emit_within({}, ++token_, 0ms) == HB_END;
 }
 
 Route* MqttSource::find(std::string_view topic, std::string_view& id) {

@@ -50,50 +50,73 @@ class MqttSource {
 
   // Connects nowhere. hb::Failed where the configuration cannot be used.
   MqttSource(const Config& config, hb::Host host);
+  MqttSource(const MqttSource&) = delete;
+  MqttSource& operator=(const MqttSource&) = delete;
+  ~MqttSource();
   void open();
   void run();
   void close();
   void decode(const hb::DecodeInput& input, const hb::DecodeOutput& output);
+  // Whether this process has one whose readings do not outlive it. [any thread]
+  static bool any_in_memory() { return in_memory_ > 0; }
 
  private:
   // Messages may come as soon as there is a connection, but can be taken only while run runs.
   enum class Gate : std::uint8_t { shut, open, closed };
+  using Clock = std::chrono::steady_clock;
+  // A message of which only a part found room before its time was up: it comes again, and this part is not taken twice.
+  struct Begun {
+    std::string topic, payload;
+    std::size_t taken = 0;  // readings, from its first one on
+  };
 
   // [Paho's thread]
   void on_message(const paho::message& message) noexcept;
-  bool take(const paho::message& message);  // false: nobody has it, and it must not be acknowledged
-  void sort(const Route& route, const std::string& topic, std::string_view payload);
-  bool keep(const hb::DeadLetter& letter);
+  // All of these: false where nobody has the message, and it must not be acknowledged.
+  bool wait_at_gate();
+  bool wait_room();
+  bool take(const paho::message& message);
+  bool sort(Route& route, const paho::message& message, std::string_view payload, std::string_view id);
+  bool keep(hb::DeadLetter letter);
+  bool emit(const paho::message& message, std::string_view payload);
   bool wait_safe();
-  bool wait_room();  // false: there is none, or the agent takes nothing any more
+  // What takes longer than a message may wait is waited for without a connection.
+  bool take_later();
+  bool has_waited_long_enough() const { return Clock::now() >= patience_; }
   // Whether the agent takes nothing any more.
   bool is_time_up();
-  bool wait_at_gate();
 
   Route* find(std::string_view topic, std::string_view& id);
   void set_gate(Gate gate);
   void throw_what_failed();
   void stay_away_until_there_is_room();
 
+  inline static std::atomic<int> in_memory_ = 0;
+
   const Config config_;
   const hb::Host host_;
+  const bool is_in_memory_;  // not in `check`
   const bool must_wait_for_acks_;
   std::vector<Route> routes_;
   Subscriptions subscriptions_;
-  Connection connection_;
   bool is_down_ = false;
-  std::atomic<bool> is_full_{false};  // the journal, for longer than a message may wait
+  std::atomic<bool> takes_nothing_{false};  // the journal, for longer than a message may wait
 
   std::mutex mutex_;
   std::condition_variable gate_moved_;
   Gate gate_ = Gate::shut;      // guarded by mutex_
   std::exception_ptr failure_;  // guarded by mutex_
 
-  // Only Paho's thread, or, in decode, the instance's.
+  // Only Paho's thread, or, while no message is handled, the instance's.
   hb::ReceiveClock receive_clock_;
-  std::uint64_t token_ = 0;  // grows over every open: the agent's rule
+  std::uint64_t token_ = 1;     // grows over every open: the agent's rule
+  std::uint64_t awaited_ = 0;   // the newest token that was taken, where its ack is waited for
+  Clock::time_point patience_;  // until when the message under way may wait
+  Begun begun_;
   std::vector<codec::Decoded> decoded_;
   std::vector<Reading> readings_;
+
+  Connection connection_;  // the first to go: a message may still wait at the gate
 };
 
 }  // namespace hb::bridge

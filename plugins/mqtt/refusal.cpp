@@ -75,13 +75,17 @@ std::string why_disconnected(paho::ReasonCode code, const ConnectionConfig& conf
   return std::string("the broker closed the connection: ") + (text == nullptr ? "unknown reason" : text);
 }
 
+bool is_refusal(const paho::exception& error) {
+  return error.get_return_code() == 128 || static_cast<int>(error.get_reason_code()) >= 128;
+}
+
 std::string text_of(const paho::exception& error) {
   // MQTT 3.1.1 has one code for every refusal, and Paho no words for it.
   if (const std::string reason = error.get_reason_code_str();
       static_cast<int>(error.get_reason_code()) >= 128 && !reason.empty()) {
     return reason;
   }
-  if (error.get_return_code() == 128 || static_cast<int>(error.get_reason_code()) >= 128) {
+  if (is_refusal(error)) {
     return "refused (not authorized, or no such topic)";
   }
   return error.what();

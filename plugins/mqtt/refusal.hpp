@@ -12,6 +12,8 @@ namespace hb::bridge {
 std::string why_refused(const paho::exception& error, const ConnectionConfig& config);
 // Of an MQTT 5 disconnect.
 std::string why_disconnected(paho::ReasonCode code, const ConnectionConfig& config);
+// Whether the broker has answered, and says no, to a subscription or a publication.
+bool is_refusal(const paho::exception& error);
 // Of a subscription or a publication.
 std::string text_of(const paho::exception& error);
 

@@ -1,8 +1,10 @@
 #include "subscriptions.hpp"
 
-#include <cstdio>
 #include <fstream>
+#include <system_error>
 #include <utility>
+
+#include <hbcommon/replace_file.hpp>
 
 #include "refusal.hpp"
 
@@ -22,9 +24,11 @@ Subscriptions::Subscriptions(Wanted wanted, bool is_v5, std::string session, std
 bool Subscriptions::begin(paho::async_client& client, bool session_was_present) {
   asked_.clear();
   refused_.clear();
+  granted_less_.clear();
   const bool is_gone = !session_was_present && !standing_.empty();
   if (!session_was_present) {
     standing_.clear();
+    fresh_.clear();
     store();  // before anything is asked for: killed now, the next start must not take the new session for the old one
   }
   const Wanted before = standing_;
@@ -33,9 +37,10 @@ bool Subscriptions::begin(paho::async_client& client, bool session_was_present) 
   }
   for (const auto& [filter, qos] : wanted_) {
     const auto found = before.find(filter);
-    // MQTT 5 is always asked: a broker may have forgotten a subscription of a session that it still has, and it can be
-    // told to send retained messages only to new ones.
-    if (is_v5_ || found == before.end() || found->second != qos) ask(client, filter, true);
+    // A broker that died may have forgotten a subscription that was new, though it still has the session. MQTT 5 is
+    // always asked, since it can be told to send retained messages only to new ones; else they come again this once.
+    const bool may_be_forgotten = is_v5_ || fresh_.erase(filter) > 0;
+    if (may_be_forgotten || found == before.end() || found->second != qos) ask(client, filter, true);
   }
   return is_gone;
 }
@@ -79,10 +84,13 @@ void Subscriptions::settle(const Asked& asked) {
       host_.info("no longer subscribed to " + asked.filter);
       return;
     }
-    standing_[asked.filter] = wanted_.at(asked.filter);
+    const bool is_new = standing_.insert_or_assign(asked.filter, wanted_.at(asked.filter)).second;
+    if (is_new) fresh_.insert(asked.filter);
+    look_at_granted(asked);
     const bool was_refused = refused_.erase(asked.filter) > 0;
     host_.info("subscribed to " + asked.filter + (was_refused ? ", which the broker had refused" : ""));
   } catch (const paho::exception& error) {
+    if (!is_refusal(error)) return;  // the connection is gone: the next one asks again
     if (!asked.on && static_cast<int>(error.get_reason_code()) == MQTTREASONCODE_NO_SUBSCRIPTION_FOUND) {
       standing_.erase(asked.filter);
       return;
@@ -99,8 +107,27 @@ void Subscriptions::settle(const Asked& asked) {
   }
 }
 
+void Subscriptions::look_at_granted(const Asked& asked) {
+  granted_less_.erase(asked.filter);
+  const auto codes = asked.token->get_subscribe_response().get_reason_codes();
+  if (codes.empty()) return;
+  const int granted = static_cast<int>(codes.front());
+  if (granted >= wanted_.at(asked.filter)) return;
+  granted_less_[asked.filter] = granted;
+  host_.warn(granted_text(asked.filter, granted));
+}
+
+std::string Subscriptions::granted_text(const std::string& filter, int granted) const {
+  return "the broker grants the subscription to " + filter + " only QoS " + std::to_string(granted) + " instead of " +
+         std::to_string(wanted_.at(filter)) +
+         (granted == 0 ? ": what it cannot deliver at once is lost" : ": messages may come twice") +
+         "; look at its limit (Mosquitto: max_qos)";
+}
+
 std::string Subscriptions::problem() const {
-  if (refused_.empty()) return {};
+  if (refused_.empty()) {
+    return granted_less_.empty() ? "" : granted_text(granted_less_.begin()->first, granted_less_.begin()->second);
+  }
   const auto& [filter, why] = *refused_.begin();
   std::string text = "the broker refuses the subscription to " + filter + ": " + why;
   if (refused_.size() > 1) text += " (and " + std::to_string(refused_.size() - 1) + " more)";
@@ -118,15 +145,14 @@ void Subscriptions::load() {
   }
 }
 
-// After a crash at worst an older state: then something is asked for that stands already.
 void Subscriptions::store() {
   if (file_.empty()) return;
-  const std::string fresh = file_ + ".new";
-  std::ofstream out(fresh, std::ios::trunc);
-  out << session_ << '\n';
-  for (const auto& [filter, qos] : standing_) out << qos << ' ' << filter << '\n';
-  if (!out.flush() || std::rename(fresh.c_str(), file_.c_str()) != 0) {
-    host_.warn("cannot keep " + file_ + ": after a restart every subscription is made again");
+  std::string text = session_ + '\n';
+  for (const auto& [filter, qos] : standing_) text += std::to_string(qos) + ' ' + filter + '\n';
+  try {
+    codec::replace_file(file_, text);
+  } catch (const std::system_error& error) {
+    host_.warn(std::string(error.what()) + ": after a restart subscriptions may be made again, or be missing");
   }
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,8 @@ class Subscriptions {
   void ask(paho::async_client& client, const std::string& filter, bool on);
   paho::token_ptr subscribe(paho::async_client& client, const std::string& filter) const;
   void settle(const Asked& asked);
+  void look_at_granted(const Asked& asked);
+  std::string granted_text(const std::string& filter, int granted) const;
   void load();
   void store();
 
@@ -55,6 +58,8 @@ class Subscriptions {
   const std::string file_;
   const hb::Host host_;
   Wanted standing_;
+  std::set<std::string> fresh_;              // made in this run, and not asked for a second time
+  std::map<std::string, int> granted_less_;  // filter -> QoS
   std::vector<Asked> asked_;
   std::map<std::string, std::string> refused_;  // filter -> why
   Clock::time_point again_at_;

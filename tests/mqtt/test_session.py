@@ -8,6 +8,7 @@ import pytest
 
 from faults import readings
 from support.mqtt import Publisher
+from support.servers import MosquittoServer
 from support.waiting import wait_until
 
 from . import bridge
@@ -99,6 +100,36 @@ def test_a_session_that_the_broker_lost_is_a_warning_and_is_made_again(agent, ow
     subscribed(bridging, times=2)
     own_mosquitto.publish("wearables/anna/hr", [payload(1)])
     wait_received(bridging, 1)
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_a_new_subscription_that_a_killed_broker_forgot_is_made_again(version, agent, own_mosquitto):
+    """The broker has the session as it saved it, without what was subscribed to since."""
+    one = bridge.source(own_mosquitto.uri, f'version = "{version}"')
+    bridging = agent(one + bridge.NULL).start()
+    subscribed(bridging)
+    own_mosquitto.save()
+    assert bridging.terminate() == 0
+    bridging.configure(one + bridge.another_subscription("new/{customer_id}") + bridge.NULL)
+    bridging.start()
+    subscribed(bridging, topic="new/+")
+    own_mosquitto.kill()
+    own_mosquitto.start()
+    bridging.wait_while_running(lambda: own_mosquitto.log.count("edge-01 1 new/+") == 2, 20, "to subscribe again")
+    own_mosquitto.publish("new/anna", [payload(1)])
+    wait_received(bridging, 1)
+
+
+def test_a_lower_qos_than_asked_for_is_told(agent):
+    broker = MosquittoServer("max_qos 0\n")
+    broker.start()
+    try:
+        bridging = agent(bridge.source(broker.uri) + bridge.NULL).start()
+        bridging.wait_log("grants the subscription to wearables/.* only QoS 0 instead of 1: what it cannot deliver")
+        bridging.wait_not_ready()
+        assert "only QoS 0 instead of 1" in bridging.get("/readyz")[1]
+    finally:
+        broker.close()
 
 
 def test_the_status_topic_says_online_and_offline_however_the_agent_ends(agent, own_mosquitto):

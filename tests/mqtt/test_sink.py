@@ -119,11 +119,38 @@ def test_source_and_sink_in_one_agent_work_on_disk_and_are_refused_in_memory(age
     config = bridge.source(own_mosquitto.uri) + sink(own_mosquitto.uri)
     refused = agent('[journal]\nmode = "memory"\n' + config).start()
     assert refused.wait() == 1
-    assert 'a message waits for the mqtt sink, which waits for it: use mode = "disk"' in refused.log
+    assert 'source waits for the mqtt sink, which waits for it: use mode = "disk"' in refused.log
+    alone = agent('[journal]\nmode = "memory"\n' + bridge.source(own_mosquitto.uri) + bridge.NULL).start().wait_ready()
+    alone.configure('[journal]\nmode = "memory"\n' + config)
+    alone.reload()
+    alone.wait_log("source waits for the mqtt sink, which waits for it")
+    alone.kill()
     reader = Subscriber(own_mosquitto, tmp_path, "heartbeats/+")
     passing = agent(config).start()
     passing.wait_log("subscribed to ")
     assert Publisher(own_mosquitto.port, bridge.message("s"), 2000).start().finish() == 2000
     wait_until(lambda: len(reader.messages()) >= 2000, 30, "all to pass")
     assert [reading for *_, reading in reader.messages()] == [json.loads(readings.as_json("s", i)) for i in range(2000)]
+    reader.close()
+
+
+def test_what_the_broker_has_confirmed_is_not_published_again(agent, own_mosquitto, tmp_path):
+    """A broker that stands still in the middle of a batch: at most what was on its way comes twice."""
+    path, in_flight, pauses = tmp_path / "in.jsonl", 10, 3
+    write_numbered(path, range(COUNT))
+    reader = Subscriber(own_mosquitto, tmp_path, "heartbeats/+")
+    publishing = agent(file_source(path) + sink(
+        own_mosquitto.uri, f'max_in_flight = {in_flight}\nwrite_timeout = "500ms"')).start()
+    for _ in range(pauses):
+        goal = len(reader.messages()) + 500
+        publishing.wait_while_running(lambda: len(reader.messages()) >= goal, 30, "to publish")
+        told = publishing.log.count("has not confirmed all messages in write_timeout")
+        own_mosquitto.pause()
+        publishing.wait_while_running(
+            lambda: publishing.log.count("has not confirmed all messages in write_timeout") > told, 30, "to give up")
+        own_mosquitto.resume()
+    publishing.wait_while_running(lambda: publishing.status()["sinks"][0]["delivered"] == COUNT, 60, "to publish all")
+    wanted = {readings.as_json("s", number) for number in range(COUNT)}
+    wait_until(lambda: len({json.dumps(reading) for *_, reading in reader.messages()}) == len(wanted), 30, "all")
+    assert len(reader.messages()) <= COUNT + pauses * in_flight
     reader.close()

@@ -54,7 +54,7 @@ def test_a_sink_that_stands_still_makes_no_reconnect_loop_and_loses_nothing(agen
         # Nothing is read meanwhile, so there is nothing to grow, and nobody connects again before there is room.
         assert max(grown) < 8 << 20 and connections == [1, 1]
         # The one has let go of its connection; the other one's is sound, so that whatever it acknowledged would count.
-        assert "the journal is full: disconnected until there is room" in goes_on.log
+        assert "the journal is full or cannot be written: disconnected" in goes_on.log
         assert "the journal is full" not in is_stopped.log and "exceeded timeout" not in own_mosquitto.log
         assert "the journal is full" in goes_on.get("/readyz")[1]
         assert code == 0 and took < SHUTDOWN_TIMEOUT + 5, is_stopped.log_tail()
@@ -79,8 +79,32 @@ def test_a_sink_of_the_same_library_makes_room_in_a_full_journal(agent, own_mosq
     made.wait_log("subscribed to ")
     mosquitto.pause()
     publisher = Publisher(own_mosquitto.port, bridge.message("f"), READINGS).start()
-    made.wait_log("the journal is full: disconnected until there is room", 60)
+    made.wait_log("the journal is full or cannot be written: disconnected", 60)
     mosquitto.resume()
     assert publisher.finish(120) == READINGS
     far.wait_while_running(lambda: bridge.stored(database) >= READINGS, 120, "to store all")
     assert readings.are_exactly_numbered(database, "f", READINGS)
+
+
+def test_a_payload_larger_than_the_journal_goes_through_it_part_by_part(agent, own_mosquitto, postgres):
+    """What waits for room holds the one thread of Paho's that makes room here: so it may not wait for long."""
+    count = 40_000  # 104 bytes each in the journal
+    database = postgres.new_database()
+    far = agent(bridge.source(own_mosquitto.uri, client_id="far", topic="out/{customer_id}")
+                + bridge.to_postgres(database), name="far").start().wait_ready()
+    far.wait_log("subscribed to ")
+    sink = (f'[[sink]]\nplugin = "mqtt"\nserver = "{own_mosquitto.uri}"\nclient_id = "out"\nretry_max = "1s"\n'
+            'topic = "out/{customer_id}"\n')
+    made = agent('[journal]\nmax_size = "2MiB"\n'
+                 + bridge.source(own_mosquitto.uri, 'keep_alive = "5s"\nmax_payload = "4MiB"', subscription='each = ""')
+                 .replace('pointer = "/time"', 'pointer = "/time", format = "epoch_s"') + sink)
+    made.start().wait_ready()
+    made.wait_log("subscribed to ")
+    readings_of_one = ",".join(f'{{"time":{1_700_000_000 + i},"heart_rate":60}}' for i in range(count))
+    own_mosquitto.publish("wearables/anna/hr", [f"[{readings_of_one}]"])
+    made.wait_while_running(lambda: bridge.stored(database) >= count, 120, "to bring all of it through")
+    assert bridge.stored(database) == count
+    made.wait_while_running(lambda: made.status()["sinks"][0]["pending"] == 0, 30, "to be through")
+    # What was taken is not taken again with the message.
+    assert made.status()["sources"][0]["received"] == count
+    assert made.terminate() == 0
