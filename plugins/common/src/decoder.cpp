@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 namespace hb::codec {
+
 Decoded& add_element(const Payload& payload, std::vector<Decoded>& out) {
   const auto before = static_cast<std::int64_t>(out.size());
   Decoded& added = out.emplace_back();
@@ -106,7 +107,7 @@ Decoder::~Decoder() = default;
 
 void Decoder::decode(const Payload& payload, std::vector<Decoded>& out) {
   out.clear();
-  format_->forget_elements();
+  format_->begin(payload);
   if (payload.bytes.size() > max_payload_) {
     const Outcome found = format_->check_beginning(payload.bytes.substr(0, max_payload_));
     return fail_whole(payload, found.ok() ? Outcome{Reason::too_large, "larger than max_payload"} : found, out);
@@ -117,7 +118,7 @@ void Decoder::decode(const Payload& payload, std::vector<Decoded>& out) {
 
 void Decoder::decode_element(const Payload& payload, std::vector<Decoded>& out) {
   out.clear();
-  format_->forget_elements();
+  format_->begin(payload);
   if (payload.bytes.size() > max_payload_) {
     return fail_whole(payload, {Reason::too_large, "larger than max_payload"}, out);
   }

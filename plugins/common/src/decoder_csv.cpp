@@ -86,7 +86,7 @@ void Decoder::CsvFormat::decode(const Payload& payload, std::vector<Decoded>& ou
     Decoded& decoded = add_element(payload, out);
     decoded.element = line;
     decoded.outcome = read(payload, line, decoded.reading);
-    if (!decoded.outcome.ok() && !header.empty() && header.size() <= kMaxPrefix) {
+    if (is_dead_letter(decoded.outcome) && !header.empty() && take_prefix(header.size() + 1)) {
       decoded.element = keep_element(std::string(header) + '\n' + std::string(line));
     }
   }

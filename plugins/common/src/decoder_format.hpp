@@ -32,19 +32,31 @@ class Decoder::Format {
   virtual bool needs_header() const { return false; }
   virtual Outcome use_header(std::string_view) { return {}; }
   // Called before each payload.
-  void forget_elements() { elements_.clear(); }
+  void begin(const Payload& payload) {
+    elements_.clear();
+    prefix_left_ = kMaxPrefixes * payload.bytes.size();
+  }
 
  protected:
-  // The bytes of an element that are not in the payload like this; kept until forget_elements.
+  // Whether anybody will want to decode the element alone.
+  static bool is_dead_letter(const Outcome& outcome) { return !outcome.ok() && !is_no_reading(outcome.reason); }
+  // The bytes of an element that are not in the payload like this; kept until begin.
   std::string_view keep_element(std::string bytes) { return elements_.emplace_back(std::move(bytes)); }
+  // Whether `size` bytes of what stands before the elements may be put before one more that failed. They count.
+  bool take_prefix(std::size_t size) {
+    if (size > kMaxPrefix || size > prefix_left_) return false;
+    prefix_left_ -= size;
+    return true;
+  }
 
  private:
-  std::deque<std::string> elements_;
-};
+  // A payload of 1 MiB may hold half a million elements that fail, and each comes with what stands before them all. One
+  // prefix has at most this many bytes, and all of a payload at most this many times its own bytes.
+  static constexpr std::size_t kMaxPrefix = 1024, kMaxPrefixes = 4;
 
-// What stands before an element and is put before each that failed is at most this long: a payload of 64 KiB may have
-// 30,000 such elements.
-constexpr std::size_t kMaxPrefix = 512;
+  std::deque<std::string> elements_;
+  std::size_t prefix_left_ = 0;
+};
 
 // The customer of every element, from outside the payload or a constant.
 class FixedCustomer {

@@ -60,7 +60,7 @@ Outcome Decoder::SenmlFormat::add(const Payload& payload, JsonValue record, std:
   if (outcome.ok() && ours == Ours::other_unit) outcome = {Reason::guard_mismatch, "a heart rate in another unit"};
   if (outcome.ok()) outcome = read(payload, decoded.reading);
   decoded.outcome = outcome;
-  decoded.element = outcome.ok() ? record.source() : element_of(record);
+  decoded.element = is_dead_letter(outcome) ? element_of(record) : record.source();
   return {};
 }
 
@@ -141,13 +141,16 @@ Outcome Decoder::SenmlFormat::read_value(Reading& reading) const {
   return take_heart_rate(sum_of(base_.value(), value), reading);
 }
 
-// The record as a pack of its own, with what the base fields before it say.
+// The record as a pack of its own, with what the base fields before it say. Where these are too many, the record
+// alone, which is no pack: as one it would say something else.
 std::string_view Decoder::SenmlFormat::element_of(JsonValue record) {
   std::string pack = "[";
   if (record.kind() != JsonKind::object) {
     pack.append(record.source());
   } else {
-    pack.append("{").append(base_.members_beyond(record_));
+    const std::string base = base_.members_beyond(record_);
+    if (!take_prefix(base.size())) return record.source();
+    pack.append("{").append(base);
     const std::string_view members = record.raw().substr(1);
     if (!record.first_key() && pack.back() == ',') pack.pop_back();
     pack.append(members);

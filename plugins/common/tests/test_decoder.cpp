@@ -183,6 +183,30 @@ TEST_CASE("csv: a failed line comes with the header that only its payload has") 
   CHECK(all[0].element == "a,2026-01-15T11:59:58Z,x");
 }
 
+TEST_CASE("csv: what headers add to failed lines stays within four times the payload") {
+  Decoder decoder(csv_mapping(), {.max_payload = 1 << 20});
+  const std::string header = "customer_id,time,heart_rate," + std::string(400, 'x');
+  constexpr std::size_t kLines = 200'000;
+  std::string payload = header + '\n';
+  for (std::size_t i = 0; i < kLines; ++i) payload += "x\n";
+  std::vector<Decoded> all;
+  decoder.decode({payload, "", kNow, false}, all);
+  REQUIRE(all.size() == kLines);
+  std::size_t bytes = 0;
+  for (const Decoded& each : all) bytes += each.element.size();
+  CHECK(bytes <= 5 * payload.size());
+  CHECK(bytes > 4 * payload.size());
+  CHECK(all.front().element == header + "\nx");
+  CHECK(all.back().element == "x");
+  CHECK(all.back().outcome.reason == Reason::bad_csv);
+  // What is no dead letter takes nothing of the bound, and each payload has one of its own.
+  decoder.decode({header + "\na,2026-01-15T11:59:58Z,0," + "\n", "", kNow, false}, all);
+  CHECK(all.front().outcome.reason == Reason::zero_bpm);
+  CHECK(all.front().element == "a,2026-01-15T11:59:58Z,0,");
+  decoder.decode({payload, "", kNow, false}, all);
+  CHECK(all.front().element == header + "\nx");
+}
+
 TEST_CASE("csv: columns by number fix how many there are") {
   Mapping mapping;
   mapping.decoder = DecoderKind::csv;

@@ -177,3 +177,25 @@ TEST_CASE("senml: a failed record is handed out as a pack that says the same") {
   mended.replace(mended.find("\"61\""), 4, "61");
   CHECK(decoded(mended) == "a 62 5000000");
 }
+
+TEST_CASE("senml: what base fields add to failed records stays within four times the pack") {
+  constexpr std::size_t kRecords = 100'000;
+  std::string pack = R"([{"bn":"hr","bt":1768478400,"bu":")" + std::string(120, 'u') + R"(","n":"","v":"x"})";
+  for (std::size_t i = 1; i < kRecords; ++i) pack += ",{}";
+  pack += ']';
+  Mapping mapping = senml_mapping();
+  mapping.heart_rate.units.clear();
+  Decoder decoder(mapping, {.max_payload = 1 << 20});
+  std::vector<Decoded> all;
+  decoder.decode({pack, "", kNow, false}, all);
+  REQUIRE(all.size() == kRecords);
+  std::size_t bytes = 0;
+  for (const Decoded& each : all) bytes += each.element.size();
+  CHECK(bytes <= 6 * pack.size());  // and the brackets
+  CHECK(bytes > 4 * pack.size());
+  CHECK(all[1].element.starts_with(R"([{"bn":"hr","bt":1768478400,"bu":"uuu)"));
+  // Without its base fields a record would be another one's: it is no pack any more, and never a reading.
+  CHECK(all.back().element == "{}");
+  CHECK(all.back().outcome.reason == Reason::missing_heart_rate);
+  CHECK(decoded(all.back().element) == "bad_senml");
+}

@@ -26,8 +26,9 @@ struct Payload {
 struct Decoded {
   Reading reading{};  // whole when outcome.ok(); else with what was read before the failure
   Outcome outcome;    // is_no_reading(outcome.reason): to be discarded, else for the dead letters
-  // The bytes it came from; valid as long as the payload, and until the decoder is used again. Where it has no whole
-  // meaning without what stands before it (SenML base fields, the header of a CSV payload), that is put before it.
+  // The bytes it came from; valid as long as the payload, and until the decoder is used again. Where one for the dead
+  // letters has no whole meaning without what stands before it (SenML base fields, the header of a CSV payload), that is
+  // put before it, unless it is longer than 1 KiB or the elements have grown by four times the payload already.
   std::string_view element;
 };
 
