@@ -53,3 +53,18 @@ def test_what_devices_publish_becomes_the_readings_that_it_means(name, tmp_path)
               for each in json.loads(line)] for line in done.stdout.splitlines()]
     for case, verdicts in zip(cases, found, strict=True):
         assert verdicts == expected(case), case["id"]
+
+
+def test_what_is_no_strap_behind_a_theengs_gateway_is_discarded_by_the_guard():
+    """What Theengs decodes a thermometer, a scale and a strap to, and what says nothing of itself."""
+    payloads = ['{"brand":"Xiaomi","model":"LYWSD03MMC","model_id":"LYWSD03MMC_ATC","type":"THB","tempc":21.5,"hum":40}',
+                '{"brand":"Xiaomi","model":"Mi Smart Scale","model_id":"XMTZC04HM","type":"SCALE","weight":70.1}',
+                '{"brand":"Polar","model_id":"H10","type":"BODY","bpm":70}', '{"id":"A0:9E:1A:70:54:5E","rssi":-78}']
+    done = subprocess.run([binary(), "decode", "-c", REPOSITORY / "config/mqtt-theengs.toml", "--batch", "-"], text=True,
+                          capture_output=True, input="".join(
+        json.dumps({"topic": "home/OMG/BTtoMQTT/A09E1A70545E", "encoding": "utf8", "payload": payload}) + "\n"
+        for payload in payloads))
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line)[0] for line in done.stdout.splitlines()]
+    assert [each.get("reject", each.get("heart_rate")) for each in answers] == [
+        "guard_mismatch", "guard_mismatch", 70, "missing_heart_rate"]

@@ -102,17 +102,20 @@ void Decoder::JsonFormat::add(const Payload& payload, std::optional<JsonValue> r
   decoded.element = element.source();
 }
 
-// The order of the checks decides which reason is given where several hold: is it sound, whose is it, is there a
-// measurement at all, is it one of ours, when was it, how much.
+// The order of the checks decides which reason is given where several hold: is it sound, is it something else, whose is
+// it, is there a measurement at all, is it said to be one of ours, when was it, how much. So what the guard's value
+// excludes is no dead letter, whatever else it lacks, and what has neither that value nor a heart rate is one.
 Outcome Decoder::JsonFormat::read(const Payload& payload, std::optional<JsonValue> root, JsonValue element,
                                   Reading& reading) {
   if (element.duplicate_keys() > 0) return {Reason::duplicate_key, "an object has a key twice"};
+  const std::optional<JsonValue> guarded = guard_ ? guard_->pointer.find(element) : std::nullopt;
+  if (guarded) {
+    if (const Outcome checked = check_guard(*guarded); !checked.ok()) return checked;
+  }
   if (const Outcome read = read_customer_id(payload, root, element, reading); !read.ok()) return read;
   const std::optional<JsonValue> heart_rate = find_heart_rate(element);
   if (!heart_rate) return {Reason::missing_heart_rate, "heart_rate points to nothing"};
-  if (guard_) {
-    if (const Outcome checked = check_guard(element); !checked.ok()) return checked;
-  }
+  if (guard_ && !guarded) return {Reason::guard_mismatch, "guard points to nothing"};
   if (const Outcome read = read_time(payload, element, reading); !read.ok()) return read;
   return read_heart_rate(*heart_rate, reading);
 }
@@ -155,14 +158,12 @@ Outcome Decoder::JsonFormat::read_time(const Payload& payload, JsonValue element
   return {Reason::bad_time, "neither text nor a number"};
 }
 
-Outcome Decoder::JsonFormat::check_guard(JsonValue element) {
+Outcome Decoder::JsonFormat::check_guard(JsonValue value) const {
   constexpr Outcome kMismatch = {Reason::guard_mismatch, "the guard does not match"};
-  const std::optional<JsonValue> value = guard_->pointer.find(element);
-  if (!value) return kMismatch;
-  if (guard_->equals && !json_equals(*value, *guard_->equals)) return kMismatch;
+  if (guard_->equals && !json_equals(value, *guard_->equals)) return kMismatch;
   if (!guard_->min) return {};
-  if (value->kind() != JsonKind::number) return kMismatch;
-  const std::string_view raw = value->raw();
+  if (value.kind() != JsonKind::number) return kMismatch;
+  const std::string_view raw = value.raw();
   double number = 0;
   const auto read = std::from_chars(raw.data(), raw.data() + raw.size(), number);
   if (read.ec != std::errc()) return kMismatch;

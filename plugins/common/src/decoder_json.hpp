@@ -25,7 +25,8 @@ class Decoder::JsonFormat : public Decoder::Format {
   Outcome read_customer_id(const Payload& payload, std::optional<JsonValue> root, JsonValue element, Reading& reading);
   Outcome read_time(const Payload& payload, JsonValue element, Reading& reading);
   Outcome read_heart_rate(JsonValue value, Reading& reading);
-  Outcome check_guard(JsonValue element);
+  // The value that the guard points to.
+  Outcome check_guard(JsonValue value) const;
   std::optional<JsonValue> find_heart_rate(JsonValue element) const;
   void decode_each(const Payload& payload, JsonValue root, std::vector<Decoded>& out);
   void add(const Payload& payload, std::optional<JsonValue> root, JsonValue element, std::vector<Decoded>& out);

@@ -56,8 +56,8 @@ Outcome Decoder::SenmlFormat::add(const Payload& payload, JsonValue record, std:
   const Ours ours = outcome.ok() ? is_ours() : Ours::yes;
   if (ours == Ours::no) return {};
   Decoded& decoded = add_element(payload, out);
-  if (outcome.ok()) outcome = take_customer(payload, decoded.reading);
   if (outcome.ok() && ours == Ours::other_unit) outcome = {Reason::guard_mismatch, "a heart rate in another unit"};
+  if (outcome.ok()) outcome = take_customer(payload, decoded.reading);
   if (outcome.ok()) outcome = read(payload, decoded.reading);
   decoded.outcome = outcome;
   decoded.element = is_dead_letter(outcome) ? element_of(record) : record.source();

@@ -88,6 +88,23 @@ TEST_CASE("json: guards tell what is no reading from what is weak") {
   CHECK(decoded(mapping, R"({"id":"a","hr":60,"q":true})") == "a 60");
 }
 
+TEST_CASE("json: what the guard excludes is discarded, whatever else it lacks") {
+  Mapping mapping = json_mapping();
+  mapping.guard = GuardMapping{"/type", "BODY", std::nullopt};
+  CHECK(decoded(mapping, R"({"id":"a","type":"BODY","hr":60})") == "a 60");
+  CHECK(decoded(mapping, R"({"id":"a","type":"THB","tempc":21.5})") == "guard_mismatch");
+  CHECK(decoded(mapping, R"({"type":"THB","tempc":21.5})") == "guard_mismatch");
+  CHECK(decoded(mapping, R"({"type":"THB","hr":60})") == "guard_mismatch");
+  CHECK(decoded(mapping, R"({"id":"a","type":null})") == "guard_mismatch");
+  // What does not say that it is something else is looked at further.
+  CHECK(decoded(mapping, R"({"id":"a","type":"BODY","steps":9101})") == "missing_heart_rate");
+  CHECK(decoded(mapping, R"({"id":"a","tempc":21.5})") == "missing_heart_rate");
+  CHECK(decoded(mapping, R"({"type":"BODY","hr":60})") == "missing_customer_id");
+  CHECK(decoded(mapping, R"({"id":"a","type":"THB","type":"BODY","hr":60})") == "duplicate_key");
+  mapping.guard = GuardMapping{"/q", std::nullopt, 50.0};
+  CHECK(decoded(mapping, R"({"id":"a","q":10})") == "low_confidence");
+}
+
 TEST_CASE("json: the first pointer that leads to a value counts") {
   Mapping mapping = json_mapping();
   mapping.heart_rate.pointer.reset();

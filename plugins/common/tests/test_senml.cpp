@@ -96,6 +96,7 @@ TEST_CASE("senml: only the records of the name and unit are heart rates") {
   CHECK(decoded(R"([{"bn":"a:","bu":"beat/min","n":"hr","v":60},{"n":"spo2","u":"%","vs":"x"},{"n":"hr","u":"Hz",)"
                 R"("v":1},{"n":"hrv","v":3},{"v":4}])") == "a 60 0, guard_mismatch");
   CHECK(decoded(R"([{"bn":"a:","n":"hr","v":60}])") == "guard_mismatch");
+  CHECK(decoded(R"([{"n":"hr","u":"ms","v":60}])") == "guard_mismatch");  // though nobody's
   CHECK(decoded(R"([{"n":"t","u":"Cel","v":36}])") == "no_measurement");
   CHECK(decoded("[]") == "no_measurement");
 
