@@ -13,8 +13,6 @@ namespace {
 using codec::Outcome;
 using codec::Reason;
 
-constexpr Outcome kZero{Reason::zero_bpm, "a heart rate of 0"};
-
 // Blanks around a number or a time mean nothing; an id is kept as it is.
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -39,7 +37,7 @@ Outcome read_heart_rate(std::string_view text, Reading& reading) {
   codec::Decimal number;
   if (const Outcome parsed = codec::parse_number(text, number); !parsed.ok()) return parsed;
   if (const Outcome rounded = codec::to_heart_rate(number, reading.heart_rate); !rounded.ok()) return rounded;
-  return reading.heart_rate == 0 ? kZero : Outcome{};
+  return reading.heart_rate == 0 ? Outcome{Reason::zero_bpm, "a heart rate of 0"} : Outcome{};
 }
 
 Outcome read_time(std::string_view text, Reading& reading) {
@@ -54,8 +52,7 @@ void WireLines::decode(std::string_view line, std::int64_t received_us, std::vec
                        std::vector<Problem>& problems) {
   Reading& reading = readings.emplace_back();
   reading.received_us = received_us;
-  Outcome outcome = codec::parse_reading(line, reading, fixed_id_);
-  if (outcome.ok() && reading.heart_rate == 0) outcome = kZero;
+  const Outcome outcome = codec::parse_reading(line, reading, fixed_id_);
   if (!outcome.ok()) {
     readings.pop_back();
     problems.push_back({outcome, line});

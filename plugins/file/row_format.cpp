@@ -71,7 +71,8 @@ std::size_t write_row(RowFormat format, const Reading& reading, char* out) {
 bool is_whole_row(RowFormat format, std::string_view text) {
   if (format == RowFormat::jsonl) {
     Reading reading{};
-    return codec::parse_reading(text, reading).ok();
+    const codec::Outcome read = codec::parse_reading(text, reading);
+    return read.ok() || read.reason == codec::Reason::zero_bpm;  // written all the same, and whole
   }
   codec::CsvSplitter splitter;
   std::int64_t time_us = 0;

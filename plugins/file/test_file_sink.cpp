@@ -145,6 +145,25 @@ TEST_CASE("a torn last line is cut off, a whole one without end is ended") {
   REQUIRE(host.logs().size() == 1);
 }
 
+TEST_CASE("a last line without end is whole with a heart rate of 0, too") {
+  const Folder folder;
+  const std::string path = folder / "out.jsonl";
+  TestHost host;
+  std::string whole;
+  {
+    FileSink sink(config_for(path), host.host());
+    sink.open();
+    TestBatch batch({make_reading("cust", row_time(0), 0)});
+    sink.write(batch.sink_batch());
+    sink.close();
+    whole = read_file(path);
+  }
+  write_file(path, whole.substr(0, whole.size() - 1));
+  FileSink sink(config_for(path), host.host());
+  sink.open();
+  CHECK(read_file(path) == whole);
+}
+
 TEST_CASE("zeros behind the last line, as a power loss leaves them, are cut off") {
   const Folder folder;
   TestHost host;

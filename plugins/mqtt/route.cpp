@@ -48,8 +48,6 @@ codec::Decoded decode_wire(const codec::Payload& payload, std::size_t max_payloa
   if (!decoded.outcome.ok()) return decoded;
   if (!payload.context_id.empty() && customer_id(decoded.reading) != payload.context_id) {
     decoded.outcome = {codec::Reason::bad_customer_id, "the payload names another customer than the topic"};
-  } else if (decoded.reading.heart_rate == 0) {
-    decoded.outcome = {codec::Reason::zero_bpm, "a heart rate of 0"};
   }
   return decoded;
 }

@@ -105,7 +105,7 @@ class FastReader {
     const char* const end = parse_number(at_, end_, number);
     if (end == nullptr) return false;
     at_ = end;
-    return to_heart_rate(number, out.heart_rate).ok();
+    return to_heart_rate(number, out.heart_rate).ok() && out.heart_rate != 0;
   }
   bool flags(Fields& out) {
     if (!skip('[')) return false;
@@ -197,6 +197,8 @@ Outcome parse_strictly(std::string_view json, std::string_view default_id, Readi
   if (const Outcome read = read_time(object, fields); !read.ok()) return read;
   if (const Outcome read = read_heart_rate(*heart_rate, fields); !read.ok()) return read;
   if (const Outcome read = read_flags(object, fields); !read.ok()) return read;
+  // Last of all: whoever asks whether a line is whole takes this for an answer.
+  if (fields.heart_rate == 0) return {Reason::zero_bpm, "a heart rate of 0"};
   store(fields, reading);
   return {};
 }

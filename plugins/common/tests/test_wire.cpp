@@ -99,7 +99,6 @@ TEST_CASE("objects of other producers are read") {
   CHECK(parsed(with("flags", R"(["of_tomorrow","low"])")).flags == HB_FLAG_LOW);
   CHECK(parsed(with("flags", "[]")).flags == 0);
   CHECK(parsed(with("flags", "null")).flags == 0);
-  CHECK(parsed(with("heart_rate", "0")).heart_rate == 0);
   CHECK(hb::customer_id(parsed(R"({"time":"2026-11-22T10:00:00Z","heart_rate":72})", "key")) == "key");
 }
 
@@ -139,6 +138,16 @@ TEST_CASE("what is no reading is refused with its reason") {
   CHECK(refused(with("x", "") + std::string(1, '\0')) == Reason::bad_json);
 }
 
+TEST_CASE("a heart rate of 0 is no reading, as in every other format") {
+  CHECK(refused(with("heart_rate", "0")) == Reason::zero_bpm);
+  CHECK(refused(with("heart_rate", "-0.0")) == Reason::zero_bpm);
+  CHECK(refused(with("heart_rate", "0.5")) == Reason::out_of_range);  // a measurement, too small to be one
+  CHECK(parsed(with("heart_rate", "0.51")).heart_rate == 1);
+  CHECK(refused(with("heart_rate", "0,\"x\":1")) == Reason::zero_bpm);  // by the strict reader
+  CHECK(refused(with("heart_rate", "0,\"flags\":7")) == Reason::bad_json);
+  CHECK(refused(written(make_reading("c", kTime, 0))) == Reason::zero_bpm);
+}
+
 TEST_CASE("depth is bounded at 64 levels") {
   const auto nested = [](std::size_t depth) {
     return with("heart_rate", "72,\"x\":" + std::string(depth, '[') + std::string(depth, ']'));
@@ -166,8 +175,8 @@ TEST_CASE("random readings survive writing and reading, and nlohmann reads the s
     while (id.size() < 1 + random() % 36) id += kPieces[random() % std::size(kPieces)];
     const auto span = static_cast<std::uint64_t>(kMaxTimeUs - kMinTimeUs);
     const std::int64_t time = kMinTimeUs + static_cast<std::int64_t>(random() % span);
-    const Reading reading = make_reading(id, time, static_cast<std::int32_t>(random() % 4'000) - 2'000,
-                                         static_cast<std::uint16_t>(random() % 32));
+    const auto rate = static_cast<std::int32_t>(random() % 4'000) - 2'000;
+    const Reading reading = make_reading(id, time, rate == 0 ? 1 : rate, static_cast<std::uint16_t>(random() % 32));
     const std::string json = written(reading);
     if (!same(parsed(json), reading)) FAIL(json);
     const auto other = nlohmann::json::parse(json);

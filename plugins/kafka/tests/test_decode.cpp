@@ -38,6 +38,20 @@ TEST_CASE("a record without a customer is decoded with its key once the configur
   CHECK(decoded.readings[0].received_us == 5);
 }
 
+TEST_CASE("a heart rate of 0 is no reading in the wire format, either") {
+  TestHost host;
+  KafkaSource::Config config;
+  config.brokers = "127.0.0.1:1";
+  KafkaSource source(config, host.host());
+  hb::DecodeInput input;
+  input.payload = R"({"customer_id":"cust_1","time":"2026-11-22T10:00:00Z","heart_rate":0})";
+  const TestDecode decoded(source, input);
+  CHECK(decoded.readings.empty());
+  REQUIRE(decoded.refusals.size() == 1);
+  CHECK(decoded.refusals[0].verdict == HB_VERDICT_DISCARD);
+  CHECK(decoded.refusals[0].reason == "zero_bpm");
+}
+
 namespace {
 
 // Objects {"readings":[{"t":..,"hr":..}]} whose customer is the record's key.

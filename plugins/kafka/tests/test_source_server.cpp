@@ -126,6 +126,7 @@ TEST_CASE("poison, tombstones and foreign headers stop nothing") {
   records[6].key.clear();
   records[7].value =
       R"({"customer_id":")" + std::string(42, 'x') + R"(","time":"2023-11-14T22:13:20Z","heart_rate":61})";
+  records[8].value = R"({"customer_id":"cust_8","time":"2023-11-14T22:13:20Z","heart_rate":0})";
   kafka.produce(topic, records);
   const bool by_key = GENERATE(false, true);
   TestHost host;
@@ -136,7 +137,7 @@ TEST_CASE("poison, tombstones and foreign headers stop nothing") {
   RunningSource source(host, config);
   source.end();
 
-  CHECK(host.discarded() == std::map<std::string, std::uint64_t>{{"tombstone", 1}});
+  CHECK(host.discarded() == std::map<std::string, std::uint64_t>{{"tombstone", 1}, {"zero_bpm", 1}});
   CHECK(sum(kafka.committed(config.group_id, topic, 1)) == 10);
   const auto letters = host.letters();
   REQUIRE(letters.size() == (by_key ? 2 : 3));
@@ -146,7 +147,7 @@ TEST_CASE("poison, tombstones and foreign headers stop nothing") {
   CHECK(letters.back().reason == "bad_customer_id");
   CHECK(letters.back().origin == topic + "[0]@7");
   if (!by_key) CHECK(letters[1].reason == "missing_customer_id");
-  CHECK(host.readings().size() == (by_key ? 7 : 6));
+  CHECK(host.readings().size() == (by_key ? 6 : 5));
   if (by_key) CHECK(hb::customer_id(host.readings()[3]) == "cust_5");
 }
 

@@ -22,7 +22,8 @@ std::uint16_t flag_from_name(std::string_view name) noexcept;
 // `reading` does not change. Unknown members, white space, any order of keys and escapes are fine; so are flags
 // without a meaning here, which are ignored. Refused: a key twice, anywhere (duplicate_key), a customer_id that is no
 // string, a heart_rate that is no number, a time that is no ISO 8601 text with a zone. heart_rate decimals round half
-// to even. Whether a heart rate or a time is plausible is not asked here: zero passes.
+// to even. A heart rate of 0 is no reading, as in every other format: zero_bpm, where nothing else is wrong. Whether a
+// heart rate or a time is plausible is not asked here.
 // `default_id` stands in where the object names no customer (for instance a Kafka record's key).
 Outcome parse_reading(std::string_view json, Reading& reading, std::string_view default_id = {});
 
