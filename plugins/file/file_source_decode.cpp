@@ -1,4 +1,6 @@
 // How the source `file` decodes lines that do not come from a file: a dead letter, or what is tried out.
+#include <hbcommon/decode_output.hpp>
+
 #include "decoders.hpp"
 #include "file_source.hpp"
 #include "origin.hpp"
@@ -43,12 +45,7 @@ void hand_out(const std::vector<Reading>& readings, const std::vector<Problem>& 
   };
   for (const Problem& problem : problems) {
     tell_readings(problem.readings_before);
-    const char* const reason = codec::text(problem.outcome.reason);
-    if (codec::is_no_reading(problem.outcome.reason)) {
-      output.discard(reason, problem.outcome.detail);
-    } else {
-      output.reject(reason, problem.outcome.detail, problem.bytes);
-    }
+    codec::refuse(problem.outcome, problem.bytes, output);
   }
   tell_readings(readings.size());
 }

@@ -1,5 +1,6 @@
 #include "kafka_source.hpp"
 
+#include <hbcommon/decode_output.hpp>
 #include <hbcommon/wire.hpp>
 
 #include <algorithm>
@@ -71,17 +72,12 @@ codec::Outcome read_value(const KafkaSource::Config& config, std::string_view va
 
 // Nothing for the wire format.
 std::optional<codec::Decoder> make_decoder(const KafkaSource::Config& config) {
-  codec::Mapping mapping = config;
-  if (config.decoder == KafkaSource::RecordFormat::wire) {
-    if (mapping == codec::Mapping{}) return std::nullopt;
-    throw Failed(
-        "decoder: \"wire\" has no mapping; say how records are written (\"json\", ...), or leave the mapping out");
-  }
+  const auto mapping = codec::mapping_for(config.decoder, config);
+  if (!mapping) return std::nullopt;
   if (config.key_as_customer_id) {
     throw Failed("key_as_customer_id: belongs to decoder \"wire\"; with a mapping say customer_id = \"key\"");
   }
-  mapping.decoder = static_cast<codec::DecoderKind>(static_cast<int>(config.decoder) - 1);
-  return codec::Decoder(mapping, {.offered = codec::CustomerFrom::key, .max_payload = config.max_payload.value});
+  return codec::Decoder(*mapping, {.offered = codec::CustomerFrom::key, .max_payload = config.max_payload.value});
 }
 
 }  // namespace
@@ -196,16 +192,7 @@ void KafkaSource::decode(const hb::DecodeInput& input, const hb::DecodeOutput& o
     const bool element = input.origin.find('#') != std::string_view::npos;  // no topic's name has one
     element ? decoder_->decode_element(payload, decoded_) : decoder_->decode(payload, decoded_);
   }
-  for (const codec::Decoded& decoded : decoded_) {
-    const char* const reason = codec::text(decoded.outcome.reason);
-    if (decoded.outcome.ok()) {
-      output.reading(decoded.reading);
-    } else if (codec::is_no_reading(decoded.outcome.reason)) {
-      output.discard(reason, decoded.outcome.detail);
-    } else {
-      output.reject(reason, decoded.outcome.detail, decoded.element);
-    }
-  }
+  codec::hand_out(decoded_, output);
 }
 
 void KafkaSource::note_position(OffsetTracker::Id id, std::int64_t next) {

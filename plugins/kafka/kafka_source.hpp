@@ -3,6 +3,7 @@
 
 #include <hbagent/sdk.hpp>
 #include <hbcommon/decoder.hpp>
+#include <hbcommon/payload_format.hpp>
 
 #include <chrono>
 #include <optional>
@@ -19,8 +20,6 @@ namespace hb::kafka {
 class KafkaSource {
  public:
   enum class Start { earliest, latest };
-  // How records are written: in hbagent's wire format, or as one of codec::DecoderKind, in its order.
-  enum class RecordFormat { wire, json, csv, scalar, gatt_hrm, senml };
   struct Config : ConnectionConfig, codec::Mapping {
     std::vector<std::string> topics{"heartbeats"};
     std::string group_id = "hbagent";
@@ -29,7 +28,7 @@ class KafkaSource {
     std::chrono::milliseconds commit_interval{1000};
     bool key_as_customer_id = false;
     bool exit_at_end = false;
-    RecordFormat decoder = RecordFormat::wire;
+    codec::PayloadFormat decoder = codec::PayloadFormat::wire;
     Bytes max_payload = 64_KiB;
   };
   static constexpr auto options = std::tuple_cat(

@@ -20,20 +20,16 @@ auto naming_the_subscription(const Subscription& subscription, const Make& make)
 // Nothing for the wire format.
 std::optional<codec::Decoder> make_decoder(const Subscription& subscription, const codec::TopicTemplate& topic,
                                            std::size_t max_payload) {
-  codec::Mapping mapping = subscription;
-  if (subscription.decoder == PayloadFormat::wire) {
-    if (mapping == codec::Mapping{}) return std::nullopt;
-    throw Failed("decoder: \"wire\" has no mapping; say how payloads are written (\"json\", ...), or leave it out");
-  }
-  mapping.decoder = static_cast<codec::DecoderKind>(static_cast<int>(subscription.decoder) - 1);
+  auto mapping = codec::mapping_for(subscription.decoder, subscription);
+  if (!mapping) return std::nullopt;
   // {customer_id} in the topic says it all.
-  if (topic.captures_id() && mapping.customer_id == codec::CustomerIdMapping{}) {
-    mapping.customer_id.from = codec::CustomerFrom::topic;
+  if (topic.captures_id() && mapping->customer_id == codec::CustomerIdMapping{}) {
+    mapping->customer_id.from = codec::CustomerFrom::topic;
   }
-  if (mapping.customer_id.from == codec::CustomerFrom::topic && !topic.captures_id()) {
+  if (mapping->customer_id.from == codec::CustomerFrom::topic && !topic.captures_id()) {
     throw Failed("customer_id = \"topic\", but the topic has no {customer_id}");
   }
-  return codec::Decoder(mapping, {.offered = codec::CustomerFrom::topic, .max_payload = max_payload});
+  return codec::Decoder(*mapping, {.offered = codec::CustomerFrom::topic, .max_payload = max_payload});
 }
 
 // A topic names the customer where the payload does not. They must agree: who may publish to which topic is the
@@ -77,8 +73,6 @@ Route::Route(const Subscription& subscription, std::size_t max_payload)
       filter_(naming_the_subscription(subscription, [&] { return filter_of(subscription, template_); })),
       qos_(static_cast<int>(subscription.qos)),
       max_payload_(max_payload),
-      is_named_around_(subscription.each && subscription.customer_id.pointer &&
-                       subscription.customer_id.scope == codec::Scope::root),
       decoder_(
           naming_the_subscription(subscription, [&] { return make_decoder(subscription, template_, max_payload); })) {}
 

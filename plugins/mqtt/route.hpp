@@ -3,6 +3,7 @@
 
 #include <hbcommon/decoder.hpp>
 #include <hbcommon/mapping.hpp>
+#include <hbcommon/payload_format.hpp>
 #include <hbcommon/topic.hpp>
 
 #include <cstdint>
@@ -14,8 +15,7 @@
 
 namespace hb::bridge {
 
-// How payloads are written: in hbagent's wire format, or as one of codec::DecoderKind, in its order.
-enum class PayloadFormat : std::uint8_t { wire, json, csv, scalar, gatt_hrm, senml };
+using codec::PayloadFormat;
 
 struct Subscription : codec::Mapping {
   std::string topic;
@@ -60,14 +60,13 @@ class Route {
   // Whether a payload holds several readings, each with a place of its own.
   bool has_elements() const { return decoder_ && decoder_->has_elements(); }
   // Whether the customer of an element is named around it, so that the element alone does not say it.
-  bool is_named_around() const { return is_named_around_; }
+  bool is_named_around() const { return decoder_ && decoder_->is_named_around(); }
 
  private:
   codec::TopicTemplate template_;
   std::string filter_;
   int qos_;
   std::size_t max_payload_;
-  bool is_named_around_;
   std::optional<codec::Decoder> decoder_;  // none: the wire format
 };
 

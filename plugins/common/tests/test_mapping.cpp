@@ -1,4 +1,6 @@
 // Mappings that cannot work are refused with the key that is wrong.
+#include <hbcommon/payload_format.hpp>
+
 #include <functional>
 #include <string>
 
@@ -100,4 +102,20 @@ TEST_CASE("a mapping without a time or a customer says what its decoder could gi
         "time.naive_zone: belongs to a time.pointer, a column or a header");
   CHECK(changed(DecoderKind::json, [](Mapping& m) { m.heart_rate.pointers = {"/x"}; }) ==
         "heart_rate: pointer and pointers at once");
+}
+
+TEST_CASE("the wire format has no mapping, and every other format is the decoder of its name") {
+  CHECK_FALSE(mapping_for(PayloadFormat::wire, {}));
+  CHECK_THROWS_WITH(mapping_for(PayloadFormat::wire, usual(DecoderKind::json)),
+                    "decoder: \"wire\" has no mapping; say how payloads are written (\"json\", ...), or leave the "
+                    "mapping out");
+  for (const auto& [format, kind] : {std::pair{PayloadFormat::json, DecoderKind::json},
+                                     {PayloadFormat::csv, DecoderKind::csv},
+                                     {PayloadFormat::scalar, DecoderKind::scalar},
+                                     {PayloadFormat::gatt_hrm, DecoderKind::gatt_hrm},
+                                     {PayloadFormat::senml, DecoderKind::senml}}) {
+    Mapping mapping = usual(kind);
+    mapping.decoder = DecoderKind::json;
+    CHECK(mapping_for(format, mapping) == usual(kind));
+  }
 }

@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 using hb::codec::CustomerFrom;
+using hb::codec::PayloadFormat;
 using hb::codec::TimeFrom;
 using hb::kafka::KafkaSource;
 using hb::testing::TestDecode;
@@ -58,7 +59,7 @@ namespace {
 KafkaSource::Config mapped_config() {
   KafkaSource::Config config;
   config.brokers = "127.0.0.1:1";
-  config.decoder = KafkaSource::RecordFormat::json;
+  config.decoder = PayloadFormat::json;
   config.customer_id.from = CustomerFrom::key;
   config.time.pointer = "/t";
   config.heart_rate.pointer = "/hr";
@@ -108,7 +109,7 @@ TEST_CASE("a record of another format is decoded as the mapping says, whole or a
 TEST_CASE("a mapping that the source cannot use is refused by its key") {
   CHECK(failure(mapped_config()).empty());
   auto config = mapped_config();
-  config.decoder = KafkaSource::RecordFormat::wire;
+  config.decoder = PayloadFormat::wire;
   CHECK(failure(config).starts_with("decoder: \"wire\" has no mapping"));
   config = mapped_config();
   config.key_as_customer_id = true;
@@ -117,6 +118,6 @@ TEST_CASE("a mapping that the source cannot use is refused by its key") {
   config.customer_id.from = CustomerFrom::topic;
   CHECK(failure(config) == "customer_id: this plugin knows no \"topic\"; it has \"key\"");
   config = mapped_config();
-  config.decoder = KafkaSource::RecordFormat::scalar;
+  config.decoder = PayloadFormat::scalar;
   CHECK(failure(config).starts_with("heart_rate.pointer: belongs to decoder \"json\""));
 }

@@ -169,7 +169,7 @@ TEST_CASE("records of another format are decoded as mapped; a bad element is a d
   host.ack_at_once(true);
   auto config = config_for(KafkaBroker::shared(), topic);
   config.exit_at_end = true;
-  config.decoder = hb::kafka::KafkaSource::RecordFormat::json;
+  config.decoder = hb::codec::PayloadFormat::json;
   config.customer_id.from = hb::codec::CustomerFrom::key;
   config.time.pointer = "/t";
   config.time.format = hb::codec::TimeFormat::epoch_s;

@@ -57,6 +57,18 @@ TEST_CASE("a customer that the payload names is not replaced by the topic's", "[
   CHECK(decoded[1].element == R"([{"bn":"c-7","bt":1768478400,"n":"hr","v":"x"}])");
 }
 
+TEST_CASE("a customer that the payload names around its elements is to be kept with each", "[route]") {
+  Subscription subscription = plain("gateways/attic");
+  subscription.each = "/readings";
+  subscription.customer_id.pointer = "/id";
+  CHECK_FALSE(Route(subscription, 1024).is_named_around());
+  subscription.customer_id.scope = codec::Scope::root;
+  CHECK(Route(subscription, 1024).is_named_around());
+  subscription.each.reset();
+  CHECK_FALSE(Route(subscription, 1024).is_named_around());
+  CHECK_FALSE(Route(plain("wearables/{customer_id}/hr"), 1024).is_named_around());
+}
+
 TEST_CASE("the wire format needs no mapping, and its customer is the topic's", "[route]") {
   Subscription subscription;
   subscription.topic = "heartbeats/{customer_id}";

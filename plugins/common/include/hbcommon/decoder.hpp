@@ -27,8 +27,8 @@ struct Decoded {
   Reading reading{};  // whole when outcome.ok(); else with what was read before the failure
   Outcome outcome;    // is_no_reading(outcome.reason): to be discarded, else for the dead letters
   // The bytes it came from; valid as long as the payload, and until the decoder is used again. Where one for the dead
-  // letters has no whole meaning without what stands before it (SenML base fields, the header of a CSV payload), that is
-  // put before it, unless it is longer than 1 KiB or the elements have grown by four times the payload already.
+  // letters has no whole meaning without what stands before it (SenML base fields, the header of a CSV payload), that
+  // is put before it, unless it is longer than 1 KiB or the elements have grown by four times the payload already.
   std::string_view element;
 };
 
@@ -62,6 +62,8 @@ class Decoder {
 
   // Whether a payload may hold several elements.
   bool has_elements() const { return has_elements_; }
+  // Whether the customer of an element is named around it, so that the element alone does not say it.
+  bool is_named_around() const { return named_around_; }
   // The context_id with which decode_element takes an element of `payload`: the customer that is named around it, or
   // the payload's own.
   std::string_view context_of(const Decoded& decoded, const Payload& payload) const;
