@@ -1,5 +1,7 @@
 #include "mqtt_source.hpp"
 
+#include <hbcommon/decode_output.hpp>
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -322,17 +324,7 @@ void MqttSource::decode(const hb::DecodeInput& input, const hb::DecodeOutput& ou
   route->decode(
       {.bytes = input.payload, .context_id = id, .received_us = input.received_us, .retained = input.retained},
       origin.element, decoded_);
-  for (const codec::Decoded& decoded : decoded_) {
-    const codec::Outcome outcome = decoded.outcome;
-    const char* const reason = codec::text(outcome.reason);
-    if (outcome.ok()) {
-      output.reading(decoded.reading);
-    } else if (codec::is_no_reading(outcome.reason)) {
-      output.discard(reason, outcome.detail);
-    } else {
-      output.reject(reason, outcome.detail, decoded.element);
-    }
-  }
+  codec::hand_out(decoded_, output);
 }
 
 }  // namespace hb::bridge
