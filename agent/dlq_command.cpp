@@ -18,6 +18,7 @@
 #include "pipeline.hpp"
 #include "replay_json.hpp"
 #include "text.hpp"
+#include "visible_text.hpp"
 
 namespace hbagent {
 namespace {
@@ -50,12 +51,13 @@ std::uint64_t bytes_on_disk(const fs::path& file) {
 // ---- replay ------------------------------------------------------------------------------------------------------
 
 void print_left(const ReplayResult& result) {
-  for (const auto& [who, count] : result.refused_by) print_output("  refused again: {} {}\n", grouped(count), who);
+  for (const auto& [who, count] : result.refused_by)
+    print_output("  refused again: {} {}\n", grouped(count), visible_line(who));
   for (const auto& [why, left] : result.left_why) {
     const std::string which = left.count == 1
                                   ? fmt::format("letter {}", left.first_id)
                                   : fmt::format("{} letters from {} on", grouped(left.count), left.first_id);
-    print_output("  not replayed: {}: {}\n", which, one_line(why));
+    print_output("  not replayed: {}: {}\n", which, visible_line(why));
   }
   for (const std::uint64_t id : result.unknown_ids) print_output("  there is no letter {} that is asked for\n", id);
 }
@@ -65,7 +67,7 @@ int print_result(const ReplayResult& result) {
                grouped(result.selected), grouped(result.refused), grouped(result.left));
   print_left(result);
   if (result.undelivered) print_output("  some sinks have not taken all of it yet: it waits for them in the journal\n");
-  if (!result.error.empty()) print_output("  it ended early: {}\n", one_line(result.error));
+  if (!result.error.empty()) print_output("  it ended early: {}\n", visible_line(result.error));
   const bool all = result.refused == 0 && result.left == 0 && result.unknown_ids.empty() && result.error.empty();
   return all ? kExitDone : kExitFailed;
 }

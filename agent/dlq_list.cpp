@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "text.hpp"
+#include "visible_text.hpp"
 
 namespace hbagent {
 namespace {
@@ -73,9 +74,9 @@ std::string size_text(std::uint64_t bytes) {
 
 void LetterTable::add(const StoredLetter& letter) {
   const bool by_source = refuser_of(letter).kind == "source";
-  rows_.push_back({std::to_string(letter.id), short_time(letter.time_us), one_line(letter.source),
-                   by_source ? "source" : one_line(letter.instance), one_line(letter.reason), one_line(letter.origin),
-                   size_text(letter.size())});
+  rows_.push_back({std::to_string(letter.id), short_time(letter.time_us), visible_line(letter.source),
+                   by_source ? "source" : visible_line(letter.instance), visible_line(letter.reason),
+                   visible_line(letter.origin), size_text(letter.size())});
   ++reasons_[letter.reason];
 }
 
@@ -114,7 +115,8 @@ std::string LetterTable::summary() const {
   std::vector<std::pair<std::string, std::uint64_t>> counts(reasons_.begin(), reasons_.end());
   std::stable_sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   std::vector<std::string> parts;
-  for (const auto& [reason, count] : counts) parts.push_back(fmt::format("{} {}", grouped(count), one_line(reason)));
+  for (const auto& [reason, count] : counts)
+    parts.push_back(fmt::format("{} {}", grouped(count), visible_line(reason)));
   return fmt::format("{} letter{}: {}", grouped(rows_.size()), rows_.size() == 1 ? "" : "s", joined(parts));
 }
 
@@ -125,22 +127,22 @@ std::string letter_text(const StoredLetter& letter) {
   };
   line("id", std::to_string(letter.id));
   line("time", iso_time(letter.time_us));
-  line("source", one_line(letter.source));
-  line("refused by", one_line(letter.instance));
-  line("reason", one_line(letter.reason));
-  line("sqlstate", letter.sqlstate);
-  line("detail", one_line(letter.detail));
-  line("origin", one_line(letter.origin));
+  line("source", visible_line(letter.source));
+  line("refused by", visible_line(letter.instance));
+  line("reason", visible_line(letter.reason));
+  line("sqlstate", visible_line(letter.sqlstate));
+  line("detail", visible_line(letter.detail));
+  line("origin", visible_line(letter.origin));
   if (letter.received_us != 0) line("received", iso_time(letter.received_us));
   if (letter.refused_again_us != 0) line("refused again", iso_time(letter.refused_again_us));
-  if (letter.key) line("key", is_plain_text(*letter.key) ? one_line(*letter.key) : "base64 " + base64(*letter.key));
+  if (letter.key) line("key", is_plain_text(*letter.key) ? visible_line(*letter.key) : "base64 " + base64(*letter.key));
   std::string size = grouped(letter.size()) + " bytes";
   if (letter.truncated) {
     size += fmt::format(", of which the first {} were kept: it cannot be replayed", grouped(letter.payload.size()));
   }
   line("payload", size);
   out += '\n';
-  out += is_plain_text(letter.payload) ? letter.payload : hex_dump(letter.payload);
+  out += is_plain_text(letter.payload) ? visible_text(letter.payload) : hex_dump(letter.payload);
   if (out.back() != '\n') out += '\n';
   return out;
 }

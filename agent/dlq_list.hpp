@@ -1,4 +1,4 @@
-// Dead letters as text for a terminal.
+// Dead letters as text for a terminal: whatever they hold, it does nothing to it (visible_text.hpp).
 #pragma once
 
 #include <array>

@@ -26,7 +26,7 @@ class DeadLetters:
         return done.stdout + done.stderr
 
     def letters(self, *filters):
-        return [json.loads(line) for line in self.run("list", "--json", *filters).splitlines()]
+        return [json.loads(line) for line in self.run("list", "--json", *filters).split("\n")[:-1]]
 
     def wait(self, count, timeout=60):
         return wait_until(lambda: len(letters := self.letters()) == count and letters, timeout, f"{count} dead letters")

@@ -62,6 +62,17 @@ def test_nothing_to_show_is_no_failure(agent, dlq, tmp_path):
     assert not idle.data_folder.exists()
 
 
+def test_what_a_dead_letter_holds_does_nothing_to_the_terminal(agent, dlq, tmp_path):
+    source = tmp_path / "in.jsonl"
+    hostile = "\u202e\u0085\u009b2J\u2066"
+    source.write_text('{"customer_id":"' + hostile + "\x7f\n")
+    letters = dlq(agent(follow(source) + '[[sink]]\nplugin = "null"\n').start())
+    letters.wait(1)
+    shown = letters.run("show", 1)
+    assert shown.endswith('\n\n{"customer_id":"\\u{202E}\\u{0085}\\u{009B}2J\\u{2066}\\u{007F}\n')
+    assert letters.letters()[0]["payload"] == '{"customer_id":"' + hostile + "\x7f"
+
+
 class LocalConnection(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__("agent")
