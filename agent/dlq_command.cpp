@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <map>
 #include <stdexcept>
 #include <thread>
 
@@ -15,6 +16,7 @@
 #include "control_client.hpp"
 #include "dead_letter_reader.hpp"
 #include "dlq_list.hpp"
+#include "known_reasons.hpp"
 #include "pipeline.hpp"
 #include "replay_json.hpp"
 #include "text.hpp"
@@ -70,6 +72,21 @@ int print_result(const ReplayResult& result) {
   if (!result.error.empty()) print_output("  it ended early: {}\n", visible_line(result.error));
   const bool all = result.refused == 0 && result.left == 0 && result.unknown_ids.empty() && result.error.empty();
   return all ? kExitDone : kExitFailed;
+}
+
+// Whether there can be such letters. If not, says which there are: a slip of the pen would look like success.
+bool can_select(const fs::path& file, const std::string& reason) {
+  if (reason.empty() || is_known_reason(reason)) return true;
+  std::map<std::string, std::uint64_t> counts;
+  DeadLetterReader reader(file);
+  for (StoredLetter letter; reader.next(letter);) ++counts[letter.reason];
+  if (counts.contains(reason)) return true;
+  std::vector<std::string> present;
+  for (const auto& [each, count] : counts)
+    present.push_back(fmt::format("{} ({})", visible_line(each), grouped(count)));
+  print_error("hbagent: no dead letter has the reason \"{}\"; {}\n", visible_line(reason),
+              present.empty() ? "there are none at all" : "there are: " + joined(present));
+  return false;
 }
 
 // By a running agent. nullopt: none runs.
@@ -159,6 +176,7 @@ int show_letter(const RunOptions& options, std::uint64_t id) {
 
 int replay_letters(const RunOptions& options, const LetterSelection& selection) {
   return with_agent_section(options, [&](const AgentSection& agent) {
+    if (!can_select(letters_file(agent), selection.reason)) return kExitUsage;
     DeadLetterReader reader(letters_file(agent));
     bool any = !selection.ids.empty();
     for (StoredLetter letter; !any && reader.next(letter);) any = selection.wants(letter);

@@ -8,6 +8,7 @@ import stat
 
 import pytest
 
+from support.agent import REPOSITORY
 from support.waiting import wait_until
 
 from .test_replay import follow, lines_of, wire
@@ -60,6 +61,38 @@ def test_nothing_to_show_is_no_failure(agent, dlq, tmp_path):
     assert dlq(idle).run("list", "--json") == ""
     assert dlq(idle).run("replay") == "no dead letters to replay\n"
     assert not idle.data_folder.exists()
+
+
+def test_a_reason_that_nothing_gives_is_a_usage_error_that_names_those_there_are(refusing):
+    agent, letters = refusing
+    said = letters.run("replay", "--reason", "bad_jsn", code=2)
+    assert said == 'hbagent: no dead letter has the reason "bad_jsn"; there are: bad_json (2), out_of_range (1)\n'
+    assert letters.run("replay", "--reason", "check_violation") == "no dead letters to replay\n"
+    assert agent.terminate() == 0
+    assert letters.run("replay", "--reason", "bad_jsn", "--id", 1, code=2) == said
+    assert len(letters.letters()) == 3
+    # One that a plugin from elsewhere gave is there, and so it is known.
+    file = agent.data_folder / "dead-letters.jsonl"
+    file.write_text(file.read_text().replace('"reason":"out_of_range"', '"reason":"too_odd"'))
+    assert letters.replay("--reason", "too_odd", code=1)[0][1] == 1
+
+
+def test_every_reason_that_a_plugin_gives_can_be_asked_for(agent, dlq):
+    idle = agent('[[source]]\nplugin = "generator"\n[[sink]]\nplugin = "null"\n')
+    given = set()
+    for source in (REPOSITORY / "plugins").rglob("*.cpp"):
+        if "test" in source.relative_to(REPOSITORY).as_posix():
+            continue
+        text = source.read_text()
+        if source.name == "reason.cpp":
+            given |= set(re.findall(r'return "([a-z_]+)";', text)) - {"ok", "unknown"}
+        given |= set(re.findall(r'reject(?:ed)?\([^"();]*, "([a-z_]+)"', text))
+        given |= set(re.findall(r'\breason = "([a-z_]+)"', text))
+    assert given >= {"bad_json", "bad_topic", "refused_by_broker", "too_large", "check_violation", "data_error"}
+    for reason in sorted(given):
+        assert dlq(idle).run("replay", "--reason", reason) == "no dead letters to replay\n"
+    said = dlq(idle).run("replay", "--reason", "nonsense", code=2)
+    assert said == 'hbagent: no dead letter has the reason "nonsense"; there are none at all\n'
 
 
 def test_what_a_dead_letter_holds_does_nothing_to_the_terminal(agent, dlq, tmp_path):
