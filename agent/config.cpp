@@ -172,6 +172,7 @@ class ConfigReader {
   InstanceConfig read_instance(std::uint32_t kind, const toml::table& table, PluginCatalog& catalog) {
     InstanceConfig instance;
     instance.place = place_of(table);
+    instance.key_places = key_places_of(table);
     instance.values = std::make_unique<ValueTree>();
     const std::string word = kind_word(kind);
     const toml::node* plugin_key = table.get("plugin");

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "key_places.hpp"
 #include "library.hpp"
 #include "problems.hpp"
 #include "values.hpp"
@@ -145,10 +146,13 @@ struct InstanceConfig {
   const Plugin* plugin = nullptr;
   InstanceKeys keys;
   Place place;
+  KeyPlaces key_places;
   std::unique_ptr<ValueTree> values;  // root: what create receives
   std::uint16_t where = 0;            // sinks: HB_FLAG_* of which one must be set; 0: every reading
   std::uint32_t batch_size = 0;       // sinks
   const std::string& name() const { return keys.name; }
+  // Where a person has to look who reads why create failed.
+  Place place_of_error(const std::string& error) const { return key_places.of(error, place); }
   // The same plugin with the same values, defaults and secrets included; where they stand in the file is no matter.
   bool same_as(const InstanceConfig& other) const;
 };

@@ -127,7 +127,7 @@ int decode(const RunOptions& options, const DecodeRequest& request) {
       PayloadTrial trial(subject.source, config->processors, logger);
       std::string error;
       if (!trial.create(error)) {
-        problems.add({}, error);
+        problems.add(trial.place_of_error(error), error);
         print_problems(problems);
         return kExitUsage;
       }

@@ -27,6 +27,7 @@ const hb_value* find(const hb_value& table, std::string_view key) {
 InstanceConfig generator_again(const InstanceConfig& generator, const TimeSpan& span, std::uint64_t count) {
   InstanceConfig again;
   again.place = generator.place;
+  again.key_places = generator.key_places;
   again.plugin = generator.plugin;
   again.keys = generator.keys;
   again.values = std::make_unique<ValueTree>();

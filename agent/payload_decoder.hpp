@@ -31,6 +31,7 @@ class PayloadDecoder {
  public:
   // `source` and the logger outlive it.
   PayloadDecoder(const InstanceConfig& source, Logger& logger) : instance_(HB_SOURCE, source, logger, {}, nullptr) {}
+  const InstanceConfig& config() const { return instance_.config(); }
 
   // First of all. False: `error` says why this source can decode nothing.
   bool create(std::string& error);

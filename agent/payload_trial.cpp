@@ -23,6 +23,12 @@ bool PayloadTrial::create(std::string& error) {
   return false;
 }
 
+Place PayloadTrial::place_of_error(const std::string& error) const {
+  const bool is_the_sources = error.starts_with(source_);
+  return processors_.place_of_error(
+      error, decoder_.config().place_of_error(is_the_sources ? error.substr(source_.size()) : ""));
+}
+
 bool PayloadTrial::open(std::string& error) {
   return processors_.open(error) == HB_OK;
 }

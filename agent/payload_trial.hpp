@@ -27,6 +27,8 @@ class PayloadTrial final : private ProcessorWatch {
 
   // First of all. False: `error` says what cannot be used, and why.
   bool create(std::string& error);
+  // Where in the file what create found wrong is to be mended.
+  Place place_of_error(const std::string& error) const;
   // After create. False: `error` says which processor cannot be opened, and why.
   bool open(std::string& error);
   // The readings that would be journaled, and in their places, in message order, the parts and readings that were

@@ -116,7 +116,7 @@ bool Pipeline::create(const Sources& sources, const Sinks& sinks, Problems& prob
     const std::size_t before = problems.lines().size();
     const auto collect = [&](const auto& runner) {
       if (!runner->failed()) return;
-      problems.add(runner->instance().config().place, runner->instance().component() + ": " + runner->create_error());
+      problems.add(runner->create_error_place(), runner->instance().component() + ": " + runner->create_error());
     };
     for (const auto& source : sources) collect(source);
     for (const auto& sink : sinks) collect(sink);

@@ -33,6 +33,14 @@ bool ProcessorChain::create(std::string& error) {
   });
 }
 
+Place ProcessorChain::place_of_error(const std::string& error, Place otherwise) const {
+  for (const auto& instance : instances_) {
+    const std::string label = instance->component() + ": ";
+    if (error.starts_with(label)) return instance->config().place_of_error(error.substr(label.size()));
+  }
+  return otherwise;
+}
+
 std::int32_t ProcessorChain::open(std::string& error) {
   for (const auto& instance : instances_) {
     const std::int32_t status = instance->open(error);

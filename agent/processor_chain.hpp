@@ -37,6 +37,8 @@ class ProcessorChain {
 
   // [source-thread] All or none. Statuses as of the ABI.
   bool create(std::string& error);
+  // Where in the file what create found wrong is to be mended; `otherwise` where it was none of the processors.
+  Place place_of_error(const std::string& error, Place otherwise) const;
   std::int32_t open(std::string& error);
   void close();
   void destroy();

@@ -328,7 +328,7 @@ int check_config(const RunOptions& options, bool connect) {
       Instance instance(kind, each, logger, {}, nullptr);
       std::string error;
       if (!instance.create(error)) {
-        problems.add(each.place, instance.component() + ": " + error);
+        problems.add(each.place_of_error(error), instance.component() + ": " + error);
         return;
       }
       if (!connect) return;

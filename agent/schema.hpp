@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "key_places.hpp"
 #include "option_spec.hpp"
 #include "problems.hpp"
 #include "values.hpp"
@@ -52,6 +53,8 @@ class SchemaReader {
 };
 
 Place place_of(const toml::node& node);
+// Of every key of the table, and of the tables and lists in it: where its value begins.
+KeyPlaces key_places_of(const toml::table& table);
 // A spec's default or example, parsed. Empty where it has none. Throws std::runtime_error where the text is no TOML.
 std::optional<toml::table> parse_snippet(const std::string& key, const std::string& text);
 // "5s" and "64MiB" as microseconds and bytes; empty when `text` is none.

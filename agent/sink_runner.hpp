@@ -42,6 +42,7 @@ class SinkRunner {
   // Under the board's lock.
   Phase phase() const { return phase_; }
   const std::string& create_error() const { return create_error_; }
+  Place create_error_place() const { return instance_.config().place_of_error(create_error_); }
   bool failed() const { return failed_; }
 
   // [any thread]

@@ -44,6 +44,9 @@ class SourceRunner final : public SourcePort {
   // Under the board's lock, that is within its wait, change or read.
   Phase phase() const { return phase_; }
   const std::string& create_error() const { return create_error_; }
+  Place create_error_place() const {
+    return processors_.place_of_error(create_error_, instance_.config().place_of_error(create_error_));
+  }
   bool failed() const { return failed_; }
 
   // [any thread]

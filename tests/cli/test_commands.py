@@ -117,7 +117,7 @@ def test_check_finds_a_path_that_is_no_file(config, tmp_path):
     path = config(f'[[source]]\nplugin = "file"\npath = "{tmp_path}"\n[[sink]]\nplugin = "null"\n')
     checked = hbagent("check", "-c", path)
     assert checked.returncode == 2 and checked.stdout == ""
-    assert checked.stderr == (f'{path}:3:1: source/file: path = "{tmp_path}" is a folder: name a file in it, or all of '
+    assert checked.stderr == (f'{path}:5:8: source/file: path = "{tmp_path}" is a folder: name a file in it, or all of '
                               f'them by a pattern such as "{tmp_path}/*.csv"\n')
 
 

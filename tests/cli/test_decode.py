@@ -57,6 +57,11 @@ def refused(path, *arguments, payload="", code=2):
     return done.stderr.decode()
 
 
+def line_of(path, beginning, nth=1):
+    """The number of the n-th line that begins so."""
+    return [number for number, line in enumerate(path.read_text().splitlines(), 1) if line.startswith(beginning)][nth - 1]
+
+
 def wire(customer, heart_rate, time="2026-01-01T00:00:00Z"):
     return json.dumps({"customer_id": customer, "time": time, "heart_rate": heart_rate})
 
@@ -241,7 +246,7 @@ def test_a_source_is_asked_for_by_name_where_there_are_several(config, tmp_path)
 
 def test_a_source_that_cannot_decode_says_so_by_name(config):
     path = config(KAFKA + '[[source]]\nplugin = "generator"\nname = "made-up"\n')
-    assert refused(path, "made-up") == (f'{path}: source/made-up: the plugin "generator" cannot decode a payload that '
+    assert refused(path, "made-up") == (f'{path}:{line_of(path, "[[source]]", 2)}:1: source/made-up: the plugin "generator" cannot decode a payload that '
                                         "does not come from its far side\n")
 
 
@@ -262,9 +267,10 @@ def test_a_configuration_that_is_wrong_ends_with_2(config, tmp_path):
     path = config(KAFKA + "topic = 5\n")
     assert re.match(rf'{re.escape(str(path))}:\d+:\d+: .*"topic".*did you mean "topics"', refused(path))
     path = config(KAFKA + VALIDATE + "min_heart_rate = 200\nmax_heart_rate = 100\n")
-    assert refused(path) == f"{path}: processor/validate: min_heart_rate is larger than max_heart_rate: no reading could pass\n"
+    assert refused(path) == (f"{path}:{line_of(path, 'min_heart_rate')}:18: processor/validate: min_heart_rate is larger than "
+                             "max_heart_rate: no reading could pass\n")
     path = config(f'[[source]]\nplugin = "file"\npath = "{tmp_path}"\n')
-    assert f"{path}: source/file: path = " in refused(path)
+    assert f"{path}:{line_of(path, 'path =')}:8: source/file: path = " in refused(path)
 
 
 def test_what_cannot_be_read_or_run_ends_with_1(config, tmp_path):

@@ -200,7 +200,8 @@ typedef struct hb_plugin {
   uint32_t option_count;
   uint32_t batch_size; /* sink: batch_size where the configuration gives none; 0: the agent's default */
 
-  /* Returns NULL and fills `error` where the configuration cannot be used. MUST NOT connect anywhere.
+  /* Returns NULL and fills `error` where the configuration cannot be used. MUST NOT connect anywhere. A text that begins
+   * with the path of an option, such as "port: ..." or "login[1].user = ...", is shown at that option's line.
    * `config` is an HB_TABLE that matches `options`; it lasts for the call. */
   void *(*create)(const hb_host *host, const hb_value *config, hb_error *error);
   void (*destroy)(void *self);
