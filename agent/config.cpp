@@ -34,6 +34,12 @@ Place place_of_key(const toml::key& key) {
   return {static_cast<unsigned>(key.source().begin.line), static_cast<unsigned>(key.source().begin.column)};
 }
 
+// For a table at the top that is perhaps meant to be a plugin's.
+std::string of_a_plugin(const std::string& name, const toml::node& node) {
+  return fmt::format("; a table of a source is {0}source.{1}{2}", node.is_array() ? "[[" : "[", name,
+                     node.is_array() ? "]]" : "]");
+}
+
 std::optional<toml::table> parse_file(const std::filesystem::path& file, Problems& problems) {
   std::ifstream in(file, std::ios::binary);
   if (!in) {
@@ -79,8 +85,9 @@ class ConfigReader {
       if (std::find(known.begin(), known.end(), name) != known.end()) continue;
       const std::string meant = nearest(name, known);
       problems_.add(place_of_key(key),
-                    fmt::format("unknown key \"{}\";{} allowed: {}", name,
-                                meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant), joined(known)));
+                    fmt::format("unknown key \"{}\";{} allowed: {}{}", name,
+                                meant.empty() ? "" : fmt::format(" did you mean \"{}\"?", meant), joined(known),
+                                node.is_value() || !meant.empty() ? "" : of_a_plugin(name, node)));
     }
     read_agent(config.agent);
     read_section("journal", config.journal);

@@ -18,7 +18,7 @@ constexpr std::size_t kMaxSecretFile = 64UL * 1024;
 // As the file has it: what an environment reference stands for may be a secret, wherever it is used.
 std::string found_text(const toml::node& node, bool secret) {
   std::ostringstream out;
-  out << node.type();
+  out << std::boolalpha << node.type();
   if (secret && !node.is_table() && !node.is_array()) return out.str() + " (not shown)";
   if (node.is_table() || node.is_array()) return fmt::format("{}", out.str() == "table" ? "a table" : "an array");
   node.visit([&](const auto& value) {
@@ -50,10 +50,48 @@ std::optional<hb_value> scalar_from_text(std::uint32_t kind, const std::string& 
   return std::nullopt;
 }
 
+std::string quoted(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "\"" : ", \"") + text + '"';
+  return all;
+}
+
 const char* hint_for(std::uint32_t kind) {
   if (kind == HB_DURATION) return R"( such as "250ms", "5s" or "2h")";
   if (kind == HB_SIZE) return R"( such as "64KiB" or "1GiB")";
   return "";
+}
+
+// The first key of the table that shows what to write there: ` such as { pointer = "/time" }`.
+std::string table_hint(const OptionSpec& spec) {
+  const auto shown = std::find_if(spec.fields.begin(), spec.fields.end(),
+                                  [](const OptionSpec& field) { return !field.example_text.empty(); });
+  return shown == spec.fields.end() ? "" : fmt::format(" such as {{ {} = {} }}", shown->key, shown->example_text);
+}
+
+// A key that belongs into one of the tables: "subscription.topic". Empty where none is like it.
+std::string nearest_within(const std::string& name, std::span<const OptionSpec> specs) {
+  for (const OptionSpec& spec : specs) {
+    std::vector<std::string> keys;
+    for (const OptionSpec& field : spec.fields) keys.push_back(field.key);
+    if (const std::string meant = nearest(name, keys); !meant.empty()) return spec.key + '.' + meant;
+  }
+  return {};
+}
+
+bool is_none_of_its_choices(const std::string& text, const OptionSpec& spec) {
+  return spec.kind == HB_CHOICE && text.find('$') == std::string::npos &&
+         std::find(spec.choices.begin(), spec.choices.end(), text) == spec.choices.end();
+}
+
+// `kind`: of the spec, or of an element of its list.
+std::string what_it_must_be(const OptionSpec& spec, std::uint32_t kind) {
+  if (kind == HB_CHOICE) return "one of " + quoted(spec.choices) + ", in quotes";
+  if (kind == HB_LIST && spec.element == HB_CHOICE) return "a list of " + quoted(spec.choices) + ", each in quotes";
+  if (kind == HB_TABLES) return "an array of tables, each under a header in double brackets ([[...]])";
+  if (kind == HB_TABLE) return "a table" + table_hint(spec);
+  const std::string name = kind == spec.kind ? kind_name(spec) : scalar_kind_name(kind);
+  return (name == "integer" ? "an " : "a ") + name + hint_for(kind == HB_LIST ? spec.element : kind);
 }
 
 }  // namespace
@@ -84,7 +122,9 @@ void SchemaReader::check_keys(const toml::table& table, std::span<const OptionSp
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    const std::string meant = nearest(name, known);
+    std::string meant = nearest(name, known);
+    if (meant.empty()) meant = nearest_within(name, specs);
+    if (meant.empty()) meant = nearest_within(name, others);
     const Place place{static_cast<unsigned>(key.source().begin.line), static_cast<unsigned>(key.source().begin.column)};
     problems_.add(
         place, fmt::format("{}unknown key \"{}{}\";{} allowed: {}", subject_.empty() ? "" : subject_ + ": ", path, name,
@@ -96,20 +136,27 @@ std::vector<hb_value> SchemaReader::read(const toml::table& table, std::span<con
                                          const std::string& path) {
   std::vector<hb_value> values;
   for (const OptionSpec& spec : specs) {
-    std::optional<hb_value> value;
-    if (const toml::node* node = table.get(spec.key)) {
-      value = read_value(*node, spec, path + spec.key);
-    } else if (spec.required) {
-      problem(table, fmt::format("\"{}{}\" is missing: {} ({})", path, spec.key, spec.help, kind_name(spec)));
-    } else if (const auto fallback = parse_snippet(spec.key, spec.default_text)) {
-      value = read_value(*fallback->get(spec.key), spec, path + spec.key);
-    }
-    if (value) {
-      value->key = tree_.keep(spec.key);
-      values.push_back(*value);
-    }
+    const toml::node* const node = table.get(spec.key);
+    add_value(node != nullptr ? read_value(*node, spec, path + spec.key) : read_absent(table, spec, path), spec,
+              values);
   }
   return values;
+}
+
+std::optional<hb_value> SchemaReader::read_absent(const toml::node& around, const OptionSpec& spec,
+                                                  const std::string& path) {
+  if (spec.required) {
+    problem(around, fmt::format("\"{}{}\" is missing: {} ({})", path, spec.key, spec.help, kind_name(spec)));
+  } else if (const auto fallback = parse_snippet(spec.key, spec.default_text)) {
+    return read_value(*fallback->get(spec.key), spec, path + spec.key);
+  }
+  return std::nullopt;
+}
+
+void SchemaReader::add_value(std::optional<hb_value> value, const OptionSpec& spec, std::vector<hb_value>& values) {
+  if (!value) return;
+  value->key = tree_.keep(spec.key);
+  values.push_back(*value);
 }
 
 std::optional<hb_value> SchemaReader::read_value(const toml::node& node, const OptionSpec& spec,
@@ -128,10 +175,10 @@ std::optional<hb_value> SchemaReader::read_value(const toml::node& node, const O
   }
 }
 
-void SchemaReader::wrong_kind(const toml::node& node, const OptionSpec& spec, const std::string& path) {
-  const std::uint32_t scalar = spec.kind == HB_LIST ? spec.element : spec.kind;
-  problem(node, fmt::format("\"{}\" must be {} {}{}, found {}", path, kind_name(spec) == "integer" ? "an" : "a",
-                            kind_name(spec), hint_for(scalar), found_text(node, spec.secret)));
+void SchemaReader::wrong_kind(const toml::node& node, const OptionSpec& spec, std::uint32_t kind,
+                              const std::string& path) {
+  problem(node,
+          fmt::format("\"{}\" must be {}, found {}", path, what_it_must_be(spec, kind), found_text(node, spec.secret)));
 }
 
 bool SchemaReader::in_range(const toml::node& node, double value, std::uint32_t kind, const OptionSpec& spec,
@@ -167,7 +214,7 @@ std::optional<hb_value> SchemaReader::read_scalar(const toml::node& node, std::u
     if (!in_range(node, number->get(), kind, spec, path)) return std::nullopt;
     return ValueTree::scalar(kind, 0, number->get());
   }
-  wrong_kind(node, spec, path);
+  wrong_kind(node, spec, kind, path);
   return std::nullopt;
 }
 
@@ -235,7 +282,7 @@ std::optional<hb_value> SchemaReader::read_text(const toml::node& node, std::uin
     parsed = scalar_from_text(kind, *value);
   }
   if (!parsed) {
-    wrong_kind(node, spec, path);
+    wrong_kind(node, spec, kind, path);
     return std::nullopt;
   }
   if (kind != HB_BOOL && !in_range(node, parsed->number, kind, spec, path)) return std::nullopt;
@@ -251,7 +298,7 @@ std::optional<hb_value> SchemaReader::read_list(const toml::node& node, const Op
                                                 const std::string& path) {
   const auto* array = node.as_array();
   if (array == nullptr) {
-    wrong_kind(node, spec, path);
+    wrong_kind(node, spec, spec.kind, path);
     return std::nullopt;
   }
   std::vector<hb_value> items;
@@ -276,12 +323,27 @@ std::optional<hb_value> SchemaReader::read_nested(const toml::node& node, const 
     return tree_.composite(HB_TABLE, read(*nested, spec.fields, path + "."));
   }
   if (node.is_string() && !spec.shorthand.empty()) {
-    toml::table nested;
-    nested.insert(spec.shorthand, *node.as_string());
-    return tree_.composite(HB_TABLE, read(nested, spec.fields, path + "."));
+    return read_shorthand(node, spec, path);
   }
-  wrong_kind(node, spec, path);
+  wrong_kind(node, spec, spec.kind, path);
   return std::nullopt;
+}
+
+// A text in the place of a table: the value of one of its keys, and nothing of the others.
+std::optional<hb_value> SchemaReader::read_shorthand(const toml::node& node, const OptionSpec& spec,
+                                                     const std::string& path) {
+  std::vector<hb_value> values;
+  for (const OptionSpec& field : spec.fields) {
+    if (field.key != spec.shorthand) {
+      add_value(read_absent(node, field, path + "."), field, values);
+    } else if (is_none_of_its_choices(node.as_string()->get(), field)) {
+      problem(node, fmt::format("\"{}\": found {}; allowed: {}, or a table{}", path, found_text(node, field.secret),
+                                joined(field.choices), table_hint(spec)));
+    } else {
+      add_value(read_value(node, field, path), field, values);
+    }
+  }
+  return tree_.composite(HB_TABLE, std::move(values));
 }
 
 std::optional<hb_value> SchemaReader::read_tables(const toml::node& node, const OptionSpec& spec,
@@ -289,7 +351,7 @@ std::optional<hb_value> SchemaReader::read_tables(const toml::node& node, const 
   const auto* array = node.as_array();
   if (array == nullptr ||
       !std::all_of(array->begin(), array->end(), [](const auto& each) { return each.is_table(); })) {
-    wrong_kind(node, spec, path);
+    wrong_kind(node, spec, spec.kind, path);
     return std::nullopt;
   }
   std::vector<hb_value> items;

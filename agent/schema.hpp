@@ -38,13 +38,17 @@ class SchemaReader {
                                     const OptionSpec& spec, const std::string& path);
   std::optional<hb_value> read_list(const toml::node& node, const OptionSpec& spec, const std::string& path);
   std::optional<hb_value> read_nested(const toml::node& node, const OptionSpec& spec, const std::string& path);
+  std::optional<hb_value> read_shorthand(const toml::node& node, const OptionSpec& spec, const std::string& path);
+  std::optional<hb_value> read_absent(const toml::node& around, const OptionSpec& spec, const std::string& path);
+  void add_value(std::optional<hb_value> value, const OptionSpec& spec, std::vector<hb_value>& values);
   std::optional<hb_value> read_tables(const toml::node& node, const OptionSpec& spec, const std::string& path);
   std::optional<hb_value> read_pass_through(const toml::node& node, const std::string& path);
   std::optional<std::string> expanded(const toml::node& node, const std::string& text, bool secret,
                                       const std::string& path);
   bool in_range(const toml::node& node, double value, std::uint32_t kind, const OptionSpec& spec,
                 const std::string& path);
-  void wrong_kind(const toml::node& node, const OptionSpec& spec, const std::string& path);
+  // `kind`: the one that is asked for, that of the spec or of an element of its list.
+  void wrong_kind(const toml::node& node, const OptionSpec& spec, std::uint32_t kind, const std::string& path);
   void problem(const toml::node& node, const std::string& text);
 
   Problems& problems_;

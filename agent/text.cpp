@@ -211,7 +211,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest(std::string_view word, std::span<const std::string> candidates) {
-  static constexpr std::size_t kLongestWord = 64;
+  static constexpr std::size_t kLongestWord = 64, kShortestStart = 3;
   if (word.size() > kLongestWord) return {};
   std::string best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
@@ -221,6 +221,11 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
       best_distance = distance;
       best = candidate;
     }
+  }
+  if (best.empty() && word.size() >= kShortestStart) {
+    const auto longer = std::find_if(candidates.begin(), candidates.end(),
+                                     [&](const std::string& candidate) { return candidate.starts_with(word); });
+    if (longer != candidates.end()) return *longer;
   }
   return best;
 }

@@ -118,6 +118,12 @@ TEST_CASE("an empty file is no configuration, and neither is one with a wrong to
   CHECK_THAT(problem("agent = 3\n" + std::string(kSound)), contains_text("F:1:9: \"agent\" must be a table: [agent]"));
 }
 
+TEST_CASE("a table of a plugin that stands at the top is shown its place") {
+  CHECK_THAT(problem(std::string(kSound) + "[[subscription]]\n"),
+             contains_text("unknown key \"subscription\"; allowed: ") && contains_text("is [[source.subscription]]"));
+  CHECK_THAT(problem(std::string(kSound) + "[tls]\n"), contains_text("is [source.tls]"));
+}
+
 TEST_CASE("environment references are replaced everywhere, also for numbers") {
   setenv("HBAGENT_TEST_COUNT", "77", 1);
   unsetenv("HBAGENT_TEST_MISSING");

@@ -198,3 +198,72 @@ TEST_CASE("bounds that come from the type alone do not make an odd sample") {
   CHECK_THAT(sample, contains_text("Allowed: 1ms to 1h, whole seconds.\n# wait = \"1s\"\n"));
   CHECK_THAT(sample, contains_text("Allowed: whole days.\n# age = \"1d\"\n"));
 }
+
+TEST_CASE("a value of the wrong kind is told what is right, at its place") {
+  const auto problem = [](const std::string& text) {
+    const auto& table = hb::option_table<Outer, Outer>();
+    const auto specs = hbagent::read_option_table(table.data(), static_cast<std::uint32_t>(table.size()));
+    hbagent::Problems problems("F");
+    hbagent::ValueTree tree;
+    hbagent::SchemaReader reader(problems, tree, "");
+    static_cast<void>(reader.read(toml::parse(text), specs));
+    REQUIRE(problems.lines().size() == 1);
+    return problems.lines()[0];
+  };
+  CHECK(problem("speed = 5") == "F:1:9: \"speed\" must be one of \"slow\", \"fast\", in quotes, found integer 5");
+  CHECK(problem("flag = 'yes'") == "F:1:8: \"flag\" must be a bool, found string \"yes\"");
+  CHECK(problem("count = true") == "F:1:9: \"count\" must be an integer, found boolean true");
+  CHECK(problem("words = ['a', 1]") == "F:1:15: \"words[1]\" must be a string, found integer 1");
+  CHECK(problem("words = 'a'") == "F:1:9: \"words\" must be a list of string, found string \"a\"");
+  CHECK(problem("pause = 5") ==
+        "F:1:9: \"pause\" must be a duration such as \"250ms\", \"5s\" or \"2h\", found integer 5");
+  CHECK_THAT(problem("[tables]\npointer = '/x'"),
+             contains_text("\"tables\" must be an array of tables, each under a header in double brackets"));
+}
+
+namespace {
+
+struct Place {
+  enum class From { field, receive } from = From::field;
+  std::optional<std::string> pointer;
+  static constexpr auto options = hb::options(hb::option("from", &Place::from, "h").choices("field", "receive"),
+                                              hb::option("pointer", &Place::pointer, "h").example("\"/time\""));
+};
+struct Placed {
+  Place time;
+  static constexpr auto options = hb::options(hb::option("time", &Placed::time, "h").shorthand("from"));
+};
+
+}  // namespace
+
+TEST_CASE("a text in the place of a table is one of its key's, or is told what the table looks like") {
+  const auto& table = hb::option_table<Placed, Placed>();
+  const auto specs = hbagent::read_option_table(table.data(), static_cast<std::uint32_t>(table.size()));
+  const auto read = [&](const std::string& text, Placed& placed) {
+    hbagent::Problems problems("F");
+    hbagent::ValueTree tree;
+    hbagent::SchemaReader reader(problems, tree, "");
+    hb::assign_options<Placed>(tree.composite(HB_TABLE, reader.read(toml::parse(text), specs)), placed);
+    return problems.lines();
+  };
+  Placed placed;
+  CHECK(read("time = 'receive'", placed).empty());
+  CHECK(placed.time.from == Place::From::receive);
+  CHECK_FALSE(placed.time.pointer);
+  CHECK(read("time = '${HBAGENT_TEST_NOT_SET:-field}'", placed).empty());
+  CHECK(placed.time.from == Place::From::field);
+  const auto problems = read("\ntime = '/t'", placed);
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0] ==
+        "F:2:8: \"time\": found string \"/t\"; allowed: field, receive, or a table such as { pointer = \"/time\" }");
+}
+
+TEST_CASE("a key that stands outside its table is shown the table") {
+  const auto& table = hb::option_table<Outer, Outer>();
+  const auto specs = hbagent::read_option_table(table.data(), static_cast<std::uint32_t>(table.size()));
+  hbagent::Problems problems("F");
+  hbagent::ValueTree tree;
+  hbagent::SchemaReader(problems, tree, "").check_keys(toml::parse("depth = 3"), specs);
+  REQUIRE(problems.lines().size() == 1);
+  CHECK_THAT(problems.lines()[0], contains_text("unknown key \"depth\"; did you mean \"tables.depth\"?"));
+}

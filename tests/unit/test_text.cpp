@@ -74,6 +74,8 @@ TEST_CASE("the nearest word is the one that was meant, or none") {
   CHECK(nearest("brokerz", words) == "brokers");
   CHECK(nearest("tpoic", words) == "topic");
   CHECK(nearest("compresion", words) == "compression");
+  CHECK(nearest("comp", words) == "compression");
+  CHECK(nearest("to", words).empty());
   CHECK(nearest("zebra", words).empty());
   CHECK(nearest("", words).empty());
   CHECK(nearest(std::string(1000, 'x'), words).empty());
