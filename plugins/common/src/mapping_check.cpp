@@ -1,6 +1,7 @@
 #include "mapping_check.hpp"
 
 #include <hbagent/host.hpp>
+#include <hbcommon/customer_id.hpp>
 
 #include <array>
 #include <initializer_list>
@@ -93,13 +94,18 @@ const char* places(DecoderKind kind) {
   return nullptr;
 }
 
-void check_customer_id(const Mapping& mapping, CustomerFrom offered) {
+void check_customer(const Mapping& mapping, CustomerFrom offered) {
   const CustomerIdMapping& id = mapping.customer_id;
   const bool named = names_one("customer_id", {{"pointer", id.pointer.has_value()},
                                                {"const", id.constant.has_value()},
                                                {"column", id.column.has_value()},
                                                {"header", id.header.has_value()},
                                                {"senml", id.senml.has_value()}});
+  if (id.constant) {
+    if (const Outcome checked = check_customer_id(*id.constant); !checked.ok()) {
+      mapping_error("customer_id.const: is no customer id: " + std::string(checked.detail));
+    }
+  }
   if (id.scope != Scope::element && !id.pointer) mapping_error("customer_id.scope: belongs to customer_id.pointer");
   if (!id.strip_suffix.empty() && !id.senml) mapping_error("customer_id.strip_suffix: belongs to customer_id.senml");
   if (id.from == CustomerFrom::field) {
@@ -162,7 +168,7 @@ void mapping_error(const std::string& text) {
 
 void check_mapping(const Mapping& mapping, CustomerFrom offered) {
   check_keys(mapping);
-  check_customer_id(mapping, offered);
+  check_customer(mapping, offered);
   check_heart_rate(mapping);
   check_time(mapping);
   if (mapping.guard && !mapping.guard->equals && !mapping.guard->min) mapping_error("guard: give equals or min");

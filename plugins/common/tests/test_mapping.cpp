@@ -92,6 +92,10 @@ TEST_CASE("a mapping without a time or a customer says what its decoder could gi
   CHECK(changed(DecoderKind::gatt_hrm, no_customer) == "customer_id: say where the id is: \"topic\", or a const");
   CHECK(changed(DecoderKind::json, no_customer) ==
         "customer_id: say where the id is: a pointer, \"topic\", or a const");
+  CHECK(changed(DecoderKind::json, [](Mapping& m) {
+          m.customer_id = {};
+          m.customer_id.constant = "";
+        }).starts_with("customer_id.const: is no customer id"));
   CHECK(changed(DecoderKind::senml, [](Mapping& m) { m.heart_rate = {}; }) ==
         "heart_rate: give the name or the units of the records that hold heart rates");
   CHECK(changed(DecoderKind::senml, [](Mapping& m) { m.customer_id.strip_suffix = ":"; }) ==
