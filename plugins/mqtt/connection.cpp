@@ -15,6 +15,7 @@
 
 #include "reach.hpp"
 #include "refusal.hpp"
+#include "tls_context.hpp"
 
 namespace hb::bridge {
 namespace {
@@ -86,12 +87,7 @@ Connection::Connection(const ConnectionConfig& config, hb::Host host)
   if (config_.status_topic.find_first_of("+#{}") != std::string::npos) {
     throw Failed("status_topic = \"" + config_.status_topic + "\": it is published to, so it has no +, #, { or }");
   }
-  const bool has_tls_files = !config_.tls.ca_file.empty() || !config_.tls.cert_file.empty();
-  if (!endpoint_.is_tls() && has_tls_files) {
-    throw Failed("server = \"" + config.server +
-                 "\" is not encrypted, and [tls] names certificates: use ssl:// or wss://");
-  }
-  if (endpoint_.is_tls()) check_tls_files(config_.tls);
+  check_tls(config_.tls, endpoint_);
 }
 
 Connection::~Connection() {

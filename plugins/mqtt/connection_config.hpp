@@ -15,9 +15,11 @@ struct TlsConfig {
   bool verify = true;
   std::vector<std::string> alpn{};
 
+  bool operator==(const TlsConfig&) const = default;
+
   static constexpr auto options = hb::options(
       hb::option("ca_file", &TlsConfig::ca_file,
-                 "File (PEM) of the certificate authorities to trust; none: the system's.")
+                 "File (PEM) of the certificate authorities to trust; none or empty: the system's.")
           .example("\"/etc/ssl/certs/broker-ca.pem\""),
       hb::option("cert_file", &TlsConfig::cert_file, "File (PEM) of this client's certificate; none: no certificate."),
       hb::option("key_file", &TlsConfig::key_file, "File (PEM) of its private key; none: it is in cert_file."),

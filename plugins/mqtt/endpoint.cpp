@@ -2,7 +2,9 @@
 
 #include <hbagent/host.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <string_view>
 
@@ -48,7 +50,8 @@ Endpoint parse_endpoint(const std::string& server) {
   const std::size_t mark = server.find("://");
   if (mark == std::string::npos) refuse(server, "write it as tcp://host:1883 or ssl://host:8883");
   Endpoint endpoint;
-  const std::string_view scheme = std::string_view(server).substr(0, mark);
+  std::string scheme = server.substr(0, mark);  // in either case (RFC 3986, section 3.1)
+  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](unsigned char c) { return std::tolower(c); });
   for (const Scheme& known : kSchemes) {
     if (known.name != scheme) continue;
     endpoint.scheme = known.meaning;
@@ -77,6 +80,9 @@ Endpoint parse_endpoint(const std::string& server) {
   }
   if (colon != std::string_view::npos) endpoint.port = parse_port(rest.substr(colon + 1), server);
   if (endpoint.host.empty()) refuse(server, "the host is missing");
+  if (endpoint.host.find_first_of(" \t,;?#\\\"") != std::string::npos) {
+    refuse(server, "\"" + endpoint.host + "\" is no host; there is one, a name or an address");
+  }
   return endpoint;
 }
 

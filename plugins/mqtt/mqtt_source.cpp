@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "mqtt_sink.hpp"
+#include "source_check.hpp"
 
 namespace hb::bridge {
 namespace {
@@ -36,18 +37,6 @@ Origin parse_origin(std::string_view origin) {
   return hash == std::string_view::npos ? Origin{origin, false} : Origin{origin.substr(0, hash), true};
 }
 
-std::vector<Route> make_routes(const MqttSource::Config& config) {
-  if (config.subscriptions.empty()) throw Failed("subscription: at least one is needed");
-  std::vector<Route> routes;
-  for (const Subscription& subscription : config.subscriptions) {
-    routes.emplace_back(subscription, config.max_payload.value);
-    const auto same = std::count_if(routes.begin(), routes.end(),
-                                    [&](const Route& route) { return route.filter() == routes.back().filter(); });
-    if (same > 1) throw Failed("two subscriptions have the filter " + routes.back().filter());
-  }
-  return routes;
-}
-
 Subscriptions::Wanted wanted(const std::vector<Route>& routes) {
   Subscriptions::Wanted filters;
   for (const Route& route : routes) filters[route.filter()] = route.qos();
@@ -69,18 +58,12 @@ MqttSource::MqttSource(const Config& config, hb::Host host)
       host_(host),
       is_in_memory_(!host.journal_survives_process() && !host.state_dir().empty()),
       must_wait_for_acks_(config.ack == Ack::synced || !host.journal_survives_process()),
-      routes_(make_routes(config)),
+      routes_(make_routes(config.subscriptions, config.max_payload.value)),
       subscriptions_(wanted(routes_), config.version == Version::v5, session_of(config), file_in(host.state_dir()),
                      host),
       receive_clock_(host),
       connection_(config, host) {
-  const bool has_qos_2 =
-      std::any_of(routes_.begin(), routes_.end(), [](const Route& route) { return route.qos() == 2; });
-  if (has_qos_2 && config.version == Version::v3) {
-    throw Failed(
-        "qos = 2 with version = \"3.1.1\" loses what is in flight at every lost connection (the client library forgets "
-        "it); use qos = 1, or version = \"5\"");
-  }
+  check_source(config, host);
   if (is_in_memory_) ++in_memory_;  // last: an object that was not made is not destroyed
 }
 

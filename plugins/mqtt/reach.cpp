@@ -11,15 +11,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 
+#include "tls_context.hpp"
+
 namespace hb::bridge {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Whoever speaks TLS answers at once, and others wait for more.
+constexpr std::chrono::seconds kProbe{3};
 
 class Socket {
  public:
@@ -73,47 +79,7 @@ std::string connect_to(const Endpoint& endpoint, Socket& socket, Clock::time_poi
   return std::string(error == ETIMEDOUT ? "no answer" : std::strerror(error));
 }
 
-std::string newest_tls_error(const char* otherwise) {
-  const unsigned long error = ERR_peek_last_error();
-  const char* const reason = error == 0 ? nullptr : ERR_reason_error_string(error);
-  return reason == nullptr ? otherwise : reason;
-}
-
-using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 using Session = std::unique_ptr<SSL, decltype(&SSL_free)>;
-
-int give_password(char* buffer, int size, int, void* text) {
-  const auto& password = *static_cast<const std::string*>(text);
-  if (password.size() > static_cast<std::size_t>(size)) return 0;
-  std::memcpy(buffer, password.data(), password.size());
-  return static_cast<int>(password.size());
-}
-
-// Throws Failed, naming the key whose file cannot be used.
-Context make_context(const TlsConfig& tls) {
-  ERR_clear_error();
-  Context context(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
-  if (!context) throw Failed("tls: " + newest_tls_error("no memory"));
-  if (tls.ca_file.empty()) {
-    SSL_CTX_set_default_verify_paths(context.get());
-  } else if (SSL_CTX_load_verify_locations(context.get(), tls.ca_file.c_str(), nullptr) != 1) {
-    throw Failed("tls.ca_file = \"" + tls.ca_file + "\": " + newest_tls_error("cannot be read"));
-  }
-  SSL_CTX_set_default_passwd_cb(context.get(), give_password);
-  SSL_CTX_set_default_passwd_cb_userdata(context.get(), const_cast<std::string*>(&tls.key_password));
-  if (tls.cert_file.empty()) return context;
-  if (SSL_CTX_use_certificate_chain_file(context.get(), tls.cert_file.c_str()) != 1) {
-    throw Failed("tls.cert_file = \"" + tls.cert_file + "\": " + newest_tls_error("cannot be read"));
-  }
-  const std::string& key = tls.key_file.empty() ? tls.cert_file : tls.key_file;
-  if (SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    throw Failed("tls.key_file = \"" + key + "\": " + newest_tls_error("cannot be read"));
-  }
-  if (SSL_CTX_check_private_key(context.get()) != 1) {
-    throw Failed("tls.key_file = \"" + key + "\": " + newest_tls_error("is not the key of cert_file"));
-  }
-  return context;
-}
 
 std::string names_of(X509* certificate) {
   std::string names;
@@ -183,8 +149,24 @@ int drive(SSL* session, int fd, Clock::time_point deadline, const Step& step) {
   }
 }
 
+// Whether the newest error is what the other side says in TLS, and not that it says something else.
+bool is_alert() {
+  return ERR_GET_REASON(ERR_peek_last_error()) >= SSL_AD_REASON_OFFSET;
+}
+
+// Whether TLS is spoken there; whose certificate it is, is no matter.
+bool speaks_tls(const Endpoint& endpoint, int fd, Clock::time_point deadline) {
+  const TlsConfig nothing_asked;
+  const TlsContext context = make_tls_context(nothing_asked);
+  const Session session(SSL_new(context.get()), &SSL_free);
+  if (!session || SSL_set_fd(session.get(), fd) != 1) return false;
+  SSL_set_tlsext_host_name(session.get(), endpoint.host.c_str());
+  const int shaken = drive(session.get(), fd, deadline, [&] { return SSL_connect(session.get()); });
+  return shaken == SSL_ERROR_NONE || (shaken == SSL_ERROR_SSL && is_alert());
+}
+
 std::string shake_hands(const Endpoint& endpoint, const TlsConfig& tls, int fd, Clock::time_point deadline) {
-  const Context context = make_context(tls);
+  const TlsContext context = make_tls_context(tls);
   std::string names;
   const Session session(SSL_new(context.get()), &SSL_free);
   if (!session || SSL_set_fd(session.get(), fd) != 1) return "no memory for TLS";
@@ -198,19 +180,22 @@ std::string shake_hands(const Endpoint& endpoint, const TlsConfig& tls, int fd, 
     }
   }
   const int shaken = drive(session.get(), fd, deadline, [&] { return SSL_connect(session.get()); });
-  if (shaken == SSL_ERROR_WANT_READ) return "no answer to the TLS handshake; does that port speak TLS?";
+  const std::string without = std::string("; does that port speak TLS? One that does not is ") +
+                              (endpoint.scheme == "wss" ? "ws://" : "tcp://");
+  if (shaken == SSL_ERROR_WANT_READ) return "no answer to the TLS handshake" + without;
   if (shaken != SSL_ERROR_NONE) {
     if (tls.verify && SSL_get_verify_result(session.get()) != X509_V_OK) {
       return why_not_verified(session.get(), names, endpoint, tls);
     }
-    return "the TLS handshake failed: " + newest_tls_error("the connection was closed; does that port speak TLS?");
+    return "the TLS handshake failed: " + first_tls_error("the connection was closed") +
+           (shaken == SSL_ERROR_SSL && is_alert() ? "" : without);
   }
   // TLS 1.3 refuses a client's certificate only after the handshake.
   char byte = 0;
   const auto soon = std::min(deadline, Clock::now() + std::chrono::milliseconds(300));
   const int read = drive(session.get(), fd, soon, [&] { return SSL_read(session.get(), &byte, 1); });
   if (read == SSL_ERROR_SSL) {
-    return "the broker refuses the TLS connection: " + newest_tls_error("unknown") +
+    return "the broker refuses the TLS connection: " + first_tls_error("unknown") +
            (tls.cert_file.empty() ? "; it may want a client certificate (tls.cert_file)" : "");
   }
   return {};
@@ -222,12 +207,17 @@ std::string why_unreachable(const Endpoint& endpoint, const TlsConfig& tls, std:
   const auto deadline = Clock::now() + limit;
   Socket socket;
   if (std::string why = connect_to(endpoint, socket, deadline); !why.empty()) return why;
-  return endpoint.is_tls() ? shake_hands(endpoint, tls, socket.get(), deadline) : std::string();
-}
-
-void check_tls_files(const TlsConfig& tls) {
-  if (tls.cert_file.empty() && !tls.key_file.empty()) throw Failed("tls.key_file without tls.cert_file");
-  static_cast<void>(make_context(tls));
+  if (!endpoint.is_tls()) {
+    const auto soon = std::min(deadline, Clock::now() + kProbe);
+    if (!speaks_tls(endpoint, socket.get(), soon)) return {};
+    return "that port speaks TLS: use " + std::string(endpoint.scheme == "ws" ? "wss://" : "ssl://") +
+           endpoint.host_and_port() + endpoint.path;
+  }
+  try {
+    return shake_hands(endpoint, tls, socket.get(), deadline);
+  } catch (const Failed& error) {  // files that are being replaced, one after the other, are no reason to give up
+    return error.what();
+  }
 }
 
 }  // namespace hb::bridge

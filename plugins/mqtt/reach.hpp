@@ -11,10 +11,8 @@ namespace hb::bridge {
 
 // Connects once more, up to the TLS handshake and no further, and says what stands in the way: a name that cannot be
 // resolved, a port that refuses, a certificate that expired, that is another host's or that nobody trusts, a client
-// certificate that is wanted. Empty where nothing does. Blocks for `limit` at most. [any thread]
+// certificate that is wanted, TLS where the address has none and the other way round. Empty where nothing does. Blocks
+// for `limit` at most. [any thread]
 std::string why_unreachable(const Endpoint& endpoint, const TlsConfig& tls, std::chrono::milliseconds limit);
-
-// Whether the files that `tls` names can be read and belong together. Throws hb::Failed, which names the key.
-void check_tls_files(const TlsConfig& tls);
 
 }  // namespace hb::bridge

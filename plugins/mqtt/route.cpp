@@ -8,12 +8,21 @@
 namespace hb::bridge {
 namespace {
 
-template <class Make>
-auto naming_the_subscription(const Subscription& subscription, const Make& make) {
+[[noreturn]] void refuse_topic(const std::string& topic, const std::string& why) {
+  throw Failed("topic = \"" + topic + "\": " + why);
+}
+
+codec::TopicTemplate make_template(const std::string& topic) {
+  if (topic.starts_with("$share/")) refuse_topic(topic, "a shared subscription is written as share = \"GROUP\"");
+  for (std::size_t open = topic.find('{'); open != std::string::npos; open = topic.find('{', open + 1)) {
+    const std::string name = topic.substr(open, topic.find('}', open) - open + 1);
+    if (name == "{customer_id}" || name == "{_}") continue;
+    refuse_topic(topic, name + " is unknown: {customer_id} is captured, {_} is any level");
+  }
   try {
-    return make();
-  } catch (const std::exception& error) {
-    throw Failed("subscription to \"" + subscription.topic + "\": " + error.what());
+    return codec::TopicTemplate(topic);
+  } catch (const std::invalid_argument& error) {
+    refuse_topic(topic, error.what());
   }
 }
 
@@ -48,17 +57,7 @@ codec::Decoded decode_wire(const codec::Payload& payload, std::size_t max_payloa
   return decoded;
 }
 
-void check_topic(const std::string& topic) {
-  if (topic.starts_with("$share/")) throw Failed("a shared subscription is written as share = \"GROUP\"");
-  for (std::size_t open = topic.find('{'); open != std::string::npos; open = topic.find('{', open + 1)) {
-    const std::string name = topic.substr(open, topic.find('}', open) - open + 1);
-    if (name == "{customer_id}" || name == "{_}") continue;
-    throw Failed(name + " is unknown: {customer_id} is captured, {_} is any level");
-  }
-}
-
 std::string filter_of(const Subscription& subscription, const codec::TopicTemplate& topic) {
-  check_topic(subscription.topic);
   if (subscription.share.empty()) return topic.filter();
   if (subscription.share.find_first_of("/+#") != std::string::npos) {
     throw Failed("share = \"" + subscription.share + "\": a group's name has no /, + or #");
@@ -69,12 +68,11 @@ std::string filter_of(const Subscription& subscription, const codec::TopicTempla
 }  // namespace
 
 Route::Route(const Subscription& subscription, std::size_t max_payload)
-    : template_(naming_the_subscription(subscription, [&] { return codec::TopicTemplate(subscription.topic); })),
-      filter_(naming_the_subscription(subscription, [&] { return filter_of(subscription, template_); })),
+    : template_(make_template(subscription.topic)),
+      filter_(filter_of(subscription, template_)),
       qos_(static_cast<int>(subscription.qos)),
       max_payload_(max_payload),
-      decoder_(
-          naming_the_subscription(subscription, [&] { return make_decoder(subscription, template_, max_payload); })) {}
+      decoder_(make_decoder(subscription, template_, max_payload)) {}
 
 bool Route::match(std::string_view topic, std::string_view& id) const {
   const auto found = template_.match(topic);
@@ -90,6 +88,24 @@ void Route::decode(const codec::Payload& payload, bool element, std::vector<code
   } else {
     decoder_->decode(payload, out);
   }
+}
+
+std::vector<Route> make_routes(const std::vector<Subscription>& subscriptions, std::size_t max_payload) {
+  if (subscriptions.empty()) throw Failed("subscription: at least one is needed");
+  std::vector<Route> routes;
+  const auto path_of = [](std::size_t index) { return "subscription[" + std::to_string(index) + ']'; };
+  for (std::size_t i = 0; i < subscriptions.size(); ++i) {
+    try {
+      routes.emplace_back(subscriptions[i], max_payload);
+    } catch (const Failed& error) {
+      throw Failed(path_of(i) + '.' + error.what());
+    }
+    for (std::size_t before = 0; before < i; ++before) {
+      if (routes[before].filter() != routes[i].filter()) continue;
+      throw Failed(path_of(i) + ".topic: " + path_of(before) + " has the same filter, " + routes[i].filter());
+    }
+  }
+  return routes;
 }
 
 }  // namespace hb::bridge

@@ -47,7 +47,7 @@ struct Subscription : codec::Mapping {
 // One thread at a time.
 class Route {
  public:
-  // Throws hb::Failed, which names the subscription and the key.
+  // Throws hb::Failed, which begins with the key that is wrong.
   Route(const Subscription& subscription, std::size_t max_payload);
 
   // The filter to subscribe to, with its share.
@@ -69,5 +69,8 @@ class Route {
   std::size_t max_payload_;
   std::optional<codec::Decoder> decoder_;  // none: the wire format
 };
+
+// Throws hb::Failed, which begins with the path of the key that is wrong: "subscription[1].topic: ...".
+std::vector<Route> make_routes(const std::vector<Subscription>& subscriptions, std::size_t max_payload);
 
 }  // namespace hb::bridge

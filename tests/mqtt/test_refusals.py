@@ -82,8 +82,12 @@ class Guarded:
                   tls=authority),
             Fault("client-certificate", self.uri("wanted"), "it may want a client certificate", tls=authority),
             Fault("closed", f"tcp://127.0.0.1:{self.ports['closed']}", "Connection refused"),
-            Fault("no-tls", self.broker.uri.replace("tcp://127.0.0.1", "ssl://localhost"), "does that port speak TLS",
-                  tls=authority),
+            Fault("no-tls", self.broker.uri.replace("tcp://127.0.0.1", "ssl://localhost"),
+                  "does that port speak TLS? One that does not is tcp://", tls=authority),
+            Fault("tls-unasked", self.uri("trusted").replace("ssl://", "mqtt://"),
+                  f"that port speaks TLS: use {self.uri('trusted')}", is_mended=False),
+            Fault("tls-and-client-certificate-unasked", self.uri("wanted").replace("ssl://", "tcp://"),
+                  f"that port speaks TLS: use {self.uri('wanted')}", is_mended=False),
             Fault("unknown-host", "tcp://no-such-host.invalid:1883",
                   "the host name no-such-host.invalid cannot be resolved", is_mended=False),
         ]
@@ -221,6 +225,23 @@ def test_two_agents_of_one_client_id_do_not_fight_at_full_speed_and_one_alone_go
     settled = own_mosquitto.connections("edge-01")
     go_on(11)
     assert own_mosquitto.connections("edge-01") == settled
+
+
+def test_a_file_of_tls_that_is_away_for_a_while_is_no_reason_to_give_up(agent):
+    guarded = Guarded()
+    guarded.trusted.write_bytes(guarded.certificates.pem("ca").read_bytes())
+    with guarded.broker as broker:
+        guarded.mend()
+        made = agent(bridge.source(guarded.uri("trusted"), f'{RETRY}\nusername = "edge"\npassword = "{SECRET}"',
+                                   tables=f'[source.tls]\nca_file = "{guarded.trusted}"\n') + bridge.NULL).start()
+        made.wait_ready(40)
+        away = guarded.trusted.rename(guarded.trusted.with_suffix(".away"))
+        broker.restart()
+        made.wait_while_running(lambda: f'tls.ca_file = "{guarded.trusted}": No such file' in made.log, 20,
+                                "to say which file is away")
+        away.rename(guarded.trusted)
+        made.wait_ready(40)
+        made.wait_while_running(lambda: broker.connections("edge-01") == 2, 20, "to be connected again")
 
 
 def test_a_source_and_a_sink_of_one_client_id_do_not_end_each_others_session(agent, own_mosquitto):

@@ -26,6 +26,7 @@ TEST_CASE("an address names its scheme, host, port and path", "[endpoint]") {
   CHECK(parse_endpoint("wss://broker").uri() == "wss://broker:443");
   CHECK(parse_endpoint("tcp://[::1]:1883").host == "::1");
   CHECK(parse_endpoint("tcp://[::1]").uri() == "tcp://[::1]:1883");
+  CHECK(parse_endpoint("MQTTS://Broker").uri() == "ssl://Broker:8883");
   CHECK(parse_endpoint("wss://broker").is_tls());
   CHECK_FALSE(parse_endpoint("ws://broker").is_tls());
 }
@@ -40,6 +41,8 @@ TEST_CASE("a wrong address is refused with what is wrong", "[endpoint]") {
   CHECK(why_not("tcp://broker/path").find("only ws:// and wss:// have a path") != std::string::npos);
   CHECK(why_not("tcp://::1:1883").find("in brackets") != std::string::npos);
   CHECK(why_not("tcp://[::1").find("a ] is missing") != std::string::npos);
+  CHECK(why_not("tcp://local host:1883").find("\"local host\" is no host") != std::string::npos);
+  CHECK(why_not("tcp://a,b").find("is no host") != std::string::npos);
   for (const char* const server : {"tcp://user:hunter2@broker", "tcp://user:hunter2@broker/x",
                                    "http://user:hunter2@broker", "user:hunter2@broker"}) {
     const std::string secret = why_not(server);
