@@ -1,11 +1,15 @@
 """The ready-made configurations for MQTT turn what devices were seen to publish into the readings that it means."""
 
 import json
+import re
 import subprocess
+import tomllib
 
 import pytest
 
 from support.agent import REPOSITORY, binary
+
+from . import bridge
 
 CASES = [json.loads(line) for line in (REPOSITORY / "tests/data/payloads.jsonl").read_text().splitlines()]
 RECEIVED = "2026-01-15T12:00:00.000000Z"
@@ -22,6 +26,45 @@ CONFIGS = {
 
 def test_every_configuration_for_mqtt_is_tried_here():
     assert {path.stem for path in (REPOSITORY / "config").glob("mqtt-*.toml")} == set(CONFIGS)
+
+
+def text_of(name):
+    return (REPOSITORY / f"config/{name}.toml").read_text()
+
+
+def test_all_of_them_can_run_on_one_machine_and_broker():
+    parsed = [tomllib.loads(text_of(path.stem)) for path in (REPOSITORY / "config").glob("*.toml")
+              if path.stem in CONFIGS or path.stem.endswith(("-to-kafka", "-to-postgres"))]
+    assert len(parsed) > len(CONFIGS)
+    for what, found in (("port", [each["http"]["listen"] for each in parsed]),
+                        ("data_dir", [each["agent"]["data_dir"] for each in parsed]),
+                        ("id", [each["agent"]["id"] for each in parsed]),
+                        ("client_id", [source["client_id"] for each in parsed for source in each["source"]
+                                       if source["plugin"] == "mqtt"])):
+        assert len(set(found)) == len(found), (what, sorted(found))
+
+
+def test_the_one_to_a_file_and_the_one_to_postgres_run_side_by_side(agent, own_mosquitto, postgres, tmp_path):
+    database = postgres.new_database()
+    environment = {"MQTT_SERVER": own_mosquitto.uri, "HBAGENT_DATA": str(tmp_path / "agents"),
+                   "POSTGRES_URI": database.uri}
+    straps, phones = (
+        agent(re.sub(r'^\[http\]\nlisten = .*\n', "", text_of(name), flags=re.MULTILINE), name,
+              environment=environment).start() for name in ("mqtt-gatt", "mqtt-health-auto-export"))
+    for each in straps, phones:
+        each.wait_ready(30)
+    subprocess.run(["mosquitto_pub", "-h", "127.0.0.1", "-p", str(own_mosquitto.port), "-q", "1", "-s", "-t",
+                    "/ble/data/c7:f9:36:dd:b0:ca/180d/2a37"], input=bytes.fromhex("10392304"), check=True)
+    (export,) = (case for case in CASES if case["id"] == "hae-01")
+    own_mosquitto.publish(export["topic"], [export["payload"]])
+    path = tmp_path / "agents/bridge-gatt/readings.jsonl"
+    straps.wait_while_running(lambda: path.exists() and path.read_text().endswith("\n"), 20, "to write the file")
+    (line,) = path.read_text().splitlines()
+    assert json.loads(line)["customer_id"] == "c7:f9:36:dd:b0:ca" and json.loads(line)["heart_rate"] == 57
+    wanted = expected(export)
+    phones.wait_while_running(lambda: bridge.stored(database) == len(wanted), 20, "to store what the phone sent")
+    assert database.execute("SELECT customer_id, heart_rate FROM heartbeats ORDER BY time") == [
+        (each["customer_id"], each["heart_rate"]) for each in sorted(wanted, key=lambda each: each["time"])]
 
 
 def expected(case):
