@@ -25,6 +25,8 @@ std::int32_t status_of(AppendResult result) {
       return HB_OK;
     case AppendResult::late:
       return HB_RETRY;
+    case AppendResult::unsynced:
+      return HB_REOPEN;
     case AppendResult::stopped:
       break;
   }
@@ -190,14 +192,14 @@ std::int32_t SourceRunner::emit_until(const hb_reading* readings, std::uint32_t 
   while (left.size() > kSliceReadings) {
     // Only the last slice makes the new token safe.
     const std::int32_t status = emit_slice(left.first(kSliceReadings), last_token_, deadline);
-    if (status != HB_OK) return status;
+    if (status != HB_OK) return status == HB_REOPEN ? HB_RETRY : status;
     left = left.subspan(kSliceReadings);
   }
   const std::int32_t status = emit_slice(left, token, deadline);
-  if (status != HB_OK) return status;
+  if (status != HB_OK && status != HB_REOPEN) return status;
   last_token_.store(token, std::memory_order_release);
   if (recovering_ && recovering_.exchange(false)) around_.logger.info(instance_.component(), "reads again");
-  return HB_OK;
+  return status;
 }
 
 std::int32_t SourceRunner::emit_slice(std::span<const hb_reading> readings, std::uint64_t token,

@@ -105,7 +105,7 @@ AppendResult DiskJournal::append(std::size_t index, std::span<const hb_reading> 
   if (settings_.sync_interval.count() == 0) {
     const std::uint64_t mine = appended_;
     if (!synced_changed_.wait_until(lock, deadline, [&] { return synced_ >= mine || from.stopped; })) {
-      return AppendResult::late;
+      return AppendResult::unsynced;
     }
   }
   return AppendResult::appended;
@@ -122,7 +122,9 @@ bool DiskJournal::make_room(std::unique_lock<std::mutex>& lock, const Source& so
       const bool dropped = drop_oldest();
       lock.lock();
       // Nothing to drop may mean that the sync thread was faster, and there is room.
-      if (!dropped) has_room_.wait_for(lock, kRetryWrite, [&] { return source.stopped || has_room(readings); });
+      if (dropped) continue;
+      has_room_.wait_until(lock, std::min(Clock::now() + kRetryWrite, deadline),
+                           [&] { return source.stopped || has_room(readings); });
     }
   }
   return wait_for_room(

@@ -38,7 +38,7 @@ struct JournalBatch {
 // Who has more to append does it in slices: an append takes room for all that it is given at once.
 inline constexpr std::size_t kSliceReadings = 4096;
 
-enum class AppendResult { appended, stopped, late };
+enum class AppendResult { appended, stopped, late, unsynced };
 
 // Thread-safe. Calls for one source are serial, and so are the calls for one sink; `source` and `sink` are what
 // add_source and add_sink returned.
@@ -64,8 +64,9 @@ class Journal {
 
   // Appends readings (there may be none) with the token that covers them, and adds `terms` to the source's account,
   // `journaled` included. Blocks while the journal is full and its policy is to block, and while it cannot be written.
-  // `stopped`: the source was stopped meanwhile; `late`: not all by `deadline`. What was taken until then stays and is
-  // accounted for: nothing of a slice, but where the journal is in memory, or cannot be synced at each append.
+  // `stopped`: the source was stopped meanwhile; `late`: not all by `deadline`; a journal in memory keeps the part that
+  // was taken until then, and accounts for it. `unsynced`: all of it was taken, but each append is to be durable, and
+  // it was not by `deadline`.
   virtual AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token,
                               SourceTerms terms, Clock::time_point deadline) = 0;
   AppendResult append(std::size_t source, std::span<const hb_reading> readings, std::uint64_t token,

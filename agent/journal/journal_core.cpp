@@ -9,6 +9,11 @@
 #include "journal/segment_format.hpp"
 
 namespace hbagent {
+namespace {
+
+constexpr std::chrono::milliseconds kLookAgain{250};
+
+}  // namespace
 
 std::size_t JournalCore::add_source(const std::string& name) {
   const std::lock_guard lock(mutex_);
@@ -75,8 +80,12 @@ bool JournalCore::wait_room(std::size_t index, Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   if (has_spare_room()) return !source(index).stopped;
   cursors_moved();  // as an append would: a start may find a journal that nobody needs any more
-  return wait_for_room(
-      lock, source(index), [this] { return has_spare_room(); }, deadline);
+  // After a failed write the time alone may make room: nobody tells of it.
+  while (!wait_for_room(
+      lock, source(index), [this] { return has_spare_room(); }, std::min(deadline, Clock::now() + kLookAgain))) {
+    if (source(index).stopped || Clock::now() >= deadline) return false;
+  }
+  return true;
 }
 
 void JournalCore::account(std::size_t index, const SourceTerms& terms) {

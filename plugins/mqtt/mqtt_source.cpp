@@ -95,6 +95,7 @@ void MqttSource::run() {
   } const closing{*this};
 
   // First of all: Paho holds its lock while a message waits at the gate, and nothing could be asked of it.
+  if (!connection_.session_was_present()) begun_ = {};  // nothing comes again
   set_gate(Gate::open);
   connection_.announce();
   if (subscriptions_.begin(connection_.client(), connection_.session_was_present())) {
@@ -120,14 +121,13 @@ void MqttSource::run() {
 // Returns when the agent is stopping; else throws, once the source is to be opened again.
 void MqttSource::stay_away_until_there_is_room() {
   const std::string why =
-      awaited_ > host_.acked()
+      begun_.token > host_.acked()
           ? "what was received is not safe yet: disconnected until it is, and the broker keeps what comes"
           : "the journal is full or cannot be written: disconnected until there is room, and the broker keeps what "
             "comes";
-  host_.warn(why);
   host_.down(why);
   close();
-  while (!host_.stopping() && host_.acked() < awaited_) static_cast<void>(host_.wait(kSlice));
+  while (!host_.stopping() && host_.acked() < begun_.token) static_cast<void>(host_.wait(kSlice));
   while (!host_.stopping() && host_.wait_room(kSlice) == HB_RETRY) continue;
   if (!host_.stopping()) throw Retry("the journal takes readings again");
 }
@@ -182,10 +182,12 @@ bool MqttSource::wait_room() {
   const auto limit = std::min<std::chrono::milliseconds>(config_.keep_alive / 2, kPatience);
   patience_ = Clock::now() + limit;
   const std::int32_t room = host_.wait_room(limit);
-  return room == HB_RETRY ? take_later() : room == HB_OK;
+  if (room == HB_RETRY) takes_nothing_ = true;
+  return room == HB_OK;
 }
 
-bool MqttSource::take_later() {
+bool MqttSource::take_later(const paho::message& message, std::size_t taken, std::uint64_t token) {
+  begun_ = {message.get_topic(), message.get_payload_str(), true, taken, token};
   takes_nothing_ = true;
   return false;
 }
@@ -194,21 +196,35 @@ bool MqttSource::take(const paho::message& message) {
   const std::string& topic = message.get_topic();
   const paho::binary_ref& bytes = message.get_payload_ref();
   const std::string_view payload(bytes.data(), bytes.size());
+  const bool again = begun_.is(message);
+  if (again && begun_.token != 0 && host_.acked() >= begun_.token) {
+    begun_ = {};
+    return true;
+  }
   std::string_view id;
   Route* const route = find(topic, id);
   receive_clock_.tick();
   readings_.clear();
   if (route == nullptr) {
     const codec::Outcome unmapped{codec::Reason::topic_not_mapped, "no subscription has this topic"};
-    if (!keep({codec::text(unmapped.reason), unmapped.detail, topic, payload})) return false;
-  } else if (!sort(*route, message, payload, id)) {
+    if (!again && !keep({codec::text(unmapped.reason), unmapped.detail, topic, payload})) return false;
+  } else if (!sort(*route, message, payload, id, again)) {
     return false;
   }
-  return emit(message, payload) && (!must_wait_for_acks_ || wait_safe());
+  if (!emit(message, again ? begun_.taken : 0) || (must_wait_for_acks_ && !wait_safe(message))) return false;
+  if (again) begun_ = {};
+  return true;
+}
+
+bool MqttSource::Begun::is(const paho::message& message) const {
+  const paho::binary_ref& bytes = message.get_payload_ref();
+  return sorted && message.is_duplicate() && topic == message.get_topic() &&
+         payload == std::string_view(bytes.data(), bytes.size());
 }
 
 // Into readings_ and the dead letters.
-bool MqttSource::sort(Route& route, const paho::message& message, std::string_view payload, std::string_view id) {
+bool MqttSource::sort(Route& route, const paho::message& message, std::string_view payload, std::string_view id,
+                      bool again) {
   const std::int64_t received_us = receive_clock_.next();
   route.decode({.bytes = payload, .context_id = id, .received_us = received_us, .retained = message.is_retained()},
                false, decoded_);
@@ -218,6 +234,8 @@ bool MqttSource::sort(Route& route, const paho::message& message, std::string_vi
     const codec::Outcome outcome = decoded.outcome;
     if (outcome.ok()) {
       readings_.push_back(decoded.reading);
+    } else if (again) {
+      continue;
     } else if (codec::is_no_reading(outcome.reason)) {
       host_.discard(codec::text(outcome.reason));
     } else {
@@ -250,31 +268,24 @@ bool MqttSource::keep(hb::DeadLetter letter) {
 }
 
 // Part by part: a payload may hold more than the journal has room for at once.
-bool MqttSource::emit(const paho::message& message, std::string_view payload) {
-  std::span<const Reading> left(readings_);
-  const std::string& topic = message.get_topic();
-  const bool is_begun =
-      begun_.taken > 0 && message.is_duplicate() && begun_.topic == topic && begun_.payload == payload;
-  std::size_t taken = is_begun ? std::min(begun_.taken, left.size()) : 0;
-  for (left = left.subspan(taken);;) {
+bool MqttSource::emit(const paho::message& message, std::size_t taken) {
+  taken = std::min(taken, readings_.size());
+  for (std::span<const Reading> left = std::span<const Reading>(readings_).subspan(taken);;) {
     const auto time = std::chrono::ceil<std::chrono::milliseconds>(patience_ - Clock::now());
     const bool is_last = left.size() <= HB_EMIT_WHOLE;
     const auto part = left.first(is_last ? left.size() : HB_EMIT_WHOLE);
     const std::int32_t status = host_.emit_within(part, is_last ? ++token_ : token_, std::max(time, 1ms));
-    if (status == HB_RETRY && taken > 0) begun_ = {topic, std::string(payload), taken};
-    if (status != HB_OK) return status == HB_RETRY ? take_later() : false;
-    if (is_last) break;
+    if (status == HB_END) return false;
+    if (status != HB_RETRY) taken += part.size();
+    if (status != HB_OK) return take_later(message, taken, status == HB_REOPEN && is_last ? token_ : 0);
+    if (is_last) return true;
     left = left.subspan(part.size());
-    taken += part.size();
   }
-  if (is_begun) begun_ = {};
-  return true;
 }
 
-bool MqttSource::wait_safe() {
-  awaited_ = token_;
-  while (host_.acked() < awaited_) {
-    if (has_waited_long_enough()) return take_later();
+bool MqttSource::wait_safe(const paho::message& message) {
+  while (host_.acked() < token_) {
+    if (has_waited_long_enough()) return take_later(message, readings_.size(), token_);
     if (is_time_up()) return false;
     std::this_thread::sleep_for(kAckSlice);
   }

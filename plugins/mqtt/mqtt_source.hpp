@@ -64,10 +64,13 @@ class MqttSource {
   // Messages may come as soon as there is a connection, but can be taken only while run runs.
   enum class Gate : std::uint8_t { shut, open, closed };
   using Clock = std::chrono::steady_clock;
-  // A message of which only a part found room before its time was up: it comes again, and this part is not taken twice.
+  // A message that could not be acknowledged in time: it comes again, and what was done with it is not done twice.
   struct Begun {
+    bool is(const paho::message& message) const;
     std::string topic, payload;
-    std::size_t taken = 0;  // readings, from its first one on
+    bool sorted = false;      // discards are counted and dead letters kept
+    std::size_t taken = 0;    // readings, from its first one on
+    std::uint64_t token = 0;  // all are taken, and safe once this one is acked
   };
 
   // [Paho's thread]
@@ -76,12 +79,13 @@ class MqttSource {
   bool wait_at_gate();
   bool wait_room();
   bool take(const paho::message& message);
-  bool sort(Route& route, const paho::message& message, std::string_view payload, std::string_view id);
+  bool sort(Route& route, const paho::message& message, std::string_view payload, std::string_view id, bool again);
   bool keep(hb::DeadLetter letter);
-  bool emit(const paho::message& message, std::string_view payload);
-  bool wait_safe();
+  bool emit(const paho::message& message, std::size_t taken);
+  bool wait_safe(const paho::message& message);
   // What takes longer than a message may wait is waited for without a connection.
-  bool take_later();
+  // `token`: that of all its readings, where they are taken but not safe yet.
+  bool take_later(const paho::message& message, std::size_t taken, std::uint64_t token);
   bool has_waited_long_enough() const { return Clock::now() >= patience_; }
   // Whether the agent takes nothing any more.
   bool is_time_up();
@@ -110,7 +114,6 @@ class MqttSource {
   // Only Paho's thread, or, while no message is handled, the instance's.
   hb::ReceiveClock receive_clock_;
   std::uint64_t token_ = 1;     // grows over every open: the agent's rule
-  std::uint64_t awaited_ = 0;   // the newest token that was taken, where its ack is waited for
   Clock::time_point patience_;  // until when the message under way may wait
   Begun begun_;
   std::vector<codec::Decoded> decoded_;

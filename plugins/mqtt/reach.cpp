@@ -83,7 +83,9 @@ using Session = std::unique_ptr<SSL, decltype(&SSL_free)>;
 
 std::string names_of(X509* certificate) {
   std::string names;
+  constexpr std::size_t kLongest = 200;
   const auto add = [&](std::string_view name) {
+    if (names.size() + name.size() > kLongest) return;
     if (!names.empty()) names += ", ";
     names += name;
   };

@@ -13,6 +13,7 @@ namespace {
 
 // Somebody has to change the broker's access rules first; that need not be noticed at once.
 constexpr std::chrono::seconds kAskAgain{30};
+constexpr char kFresh = '?';  // in the file
 
 }  // namespace
 
@@ -39,7 +40,7 @@ bool Subscriptions::begin(paho::async_client& client, bool session_was_present) 
     const auto found = before.find(filter);
     // A broker that died may have forgotten a subscription that was new, though it still has the session. MQTT 5 is
     // always asked, since it can be told to send retained messages only to new ones; else they come again this once.
-    const bool may_be_forgotten = is_v5_ || fresh_.erase(filter) > 0;
+    const bool may_be_forgotten = is_v5_ || fresh_.contains(filter);
     if (may_be_forgotten || found == before.end() || found->second != qos) ask(client, filter, true);
   }
   return is_gone;
@@ -85,7 +86,11 @@ void Subscriptions::settle(const Asked& asked) {
       return;
     }
     const bool is_new = standing_.insert_or_assign(asked.filter, wanted_.at(asked.filter)).second;
-    if (is_new) fresh_.insert(asked.filter);
+    if (is_new) {
+      fresh_.insert(asked.filter);
+    } else {
+      fresh_.erase(asked.filter);
+    }
     look_at_granted(asked);
     const bool was_refused = refused_.erase(asked.filter) > 0;
     host_.info("subscribed to " + asked.filter + (was_refused ? ", which the broker had refused" : ""));
@@ -134,21 +139,25 @@ std::string Subscriptions::problem() const {
   return text;
 }
 
-// The session's name in the first line, then QoS and filter.
+// The session's name in the first line, then QoS, whether it is fresh, and filter.
 void Subscriptions::load() {
   if (file_.empty()) return;
   std::ifstream in(file_);
   std::string line;
   if (!std::getline(in, line) || line != session_) return;
   while (std::getline(in, line)) {
-    if (line.size() > 2 && line[0] >= '0' && line[0] <= '2') standing_[line.substr(2)] = line[0] - '0';
+    if (line.size() <= 2 || line[0] < '0' || line[0] > '2') continue;
+    standing_[line.substr(2)] = line[0] - '0';
+    if (line[1] == kFresh) fresh_.insert(line.substr(2));
   }
 }
 
 void Subscriptions::store() {
   if (file_.empty()) return;
   std::string text = session_ + '\n';
-  for (const auto& [filter, qos] : standing_) text += std::to_string(qos) + ' ' + filter + '\n';
+  for (const auto& [filter, qos] : standing_) {
+    text += std::to_string(qos) + (fresh_.contains(filter) ? kFresh : ' ') + filter + '\n';
+  }
   try {
     codec::replace_file(file_, text);
   } catch (const std::system_error& error) {

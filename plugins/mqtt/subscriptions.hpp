@@ -58,7 +58,7 @@ class Subscriptions {
   const std::string file_;
   const hb::Host host_;
   Wanted standing_;
-  std::set<std::string> fresh_;              // made in this run, and not asked for a second time
+  std::set<std::string> fresh_;              // asked for once, and not confirmed at a later connection
   std::map<std::string, int> granted_less_;  // filter -> QoS
   std::vector<Asked> asked_;
   std::map<std::string, std::string> refused_;  // filter -> why

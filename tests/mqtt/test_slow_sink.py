@@ -108,3 +108,26 @@ def test_a_payload_larger_than_the_journal_goes_through_it_part_by_part(agent, o
     # What was taken is not taken again with the message.
     assert made.status()["sources"][0]["received"] == count
     assert made.terminate() == 0
+
+
+def test_a_message_that_is_safe_later_than_it_may_wait_is_acknowledged_when_it_comes_again(agent, own_mosquitto,
+                                                                                            tmp_path):
+    """In memory mode with a sink that takes its time: neither a second row nor a second letter, and the next one comes."""
+    path = tmp_path / "out.csv"
+    made = agent('[journal]\nmode = "memory"\n'
+                 + bridge.source(own_mosquitto.uri, 'keep_alive = "5s"', subscription='each = ""')
+                 + f'[[sink]]\nplugin = "file"\npath = "{path}"\nbatch_timeout = "4s"\n')
+    made.start().wait_ready()
+    made.wait_log("subscribed to ")
+    for second in range(2):
+        one = f'{{"time":"2026-11-22T10:00:0{second}Z","heart_rate":60}}'
+        own_mosquitto.publish("wearables/anna/hr", [f'[{one},{{"time":"never"}}]'])
+    made.wait_while_running(lambda: made.log.count("what was received is not safe yet: disconnected") == 2, 60,
+                            "to have been late with both")
+    # Subscribing waits while a message is handled: so both are through.
+    made.wait_while_running(lambda: made.log.count(": subscribed to ") == 2 and made.is_ready(), 60, "to be back")
+    assert own_mosquitto.connections("edge-01") == 3
+    assert made.terminate() == 0
+    assert len(path.read_text().splitlines()) == 2
+    letters = (made.data_folder / "dead-letters.jsonl").read_text().splitlines()
+    assert len(letters) == 2

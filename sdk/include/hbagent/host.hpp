@@ -129,12 +129,13 @@ class Host {
     const hb_journal* const journal = this->journal();
     return journal == nullptr ? HB_OK : journal->wait_room(host_.context, static_cast<std::uint32_t>(time.count()));
   }
-  // Source: as emit, but blocks no longer than `time`. HB_OK, HB_RETRY (not all was taken: emit it again) or HB_END
-  // (the agent is stopping). Throws Failed when a rule was broken, and where the agent cannot do it.
+  // Source: as emit, but blocks no longer than `time`. HB_OK, HB_RETRY (not all was taken: emit it again), HB_REOPEN
+  // (taken, but not durable yet) or HB_END (the agent is stopping). Throws Failed when a rule was broken, and where the
+  // agent cannot do it.
   std::int32_t emit_within(std::span<const Reading> readings, std::uint64_t token,
                            std::chrono::milliseconds time) const {
     const hb_journal* const journal = this->journal();
-    if (journal == nullptr) throw Failed("the agent is older than " HB_JOURNAL_EXTENSION);
+    if (journal == nullptr || journal->size < sizeof(hb_journal)) throw Failed("the agent has no emit_within");
     const auto status =
         journal->emit_within(host_.context, readings.data(), static_cast<std::uint32_t>(readings.size()), token,
                              static_cast<std::uint32_t>(std::max<std::int64_t>(0, time.count())));

@@ -21,9 +21,10 @@ typedef struct hb_journal {
    * another source may be faster. HB_RETRY: none in that time. HB_END: emit takes nothing any more. During run.
    * [any-thread] */
   int32_t (*wait_room)(void *context, uint32_t milliseconds);
-  /* As host->emit, but blocks no longer than `milliseconds`. HB_RETRY: not all of it was taken in that time. Of up to
-   * HB_EMIT_WHOLE readings then as a rule none was; the token covers nothing, and the readings are to be emitted again:
-   * what was taken already comes twice then, and sinks that know duplicates drop it. */
+  /* As host->emit, but blocks no longer than `milliseconds`. HB_RETRY: not all of it was taken in that time, and of up to
+   * HB_EMIT_WHOLE readings none by a journal on disk; the token covers nothing, and the readings are to be emitted
+   * again. HB_REOPEN: all of it was taken, but with sync_interval = 0 emit makes it durable too, and that took longer:
+   * it is safe once acked() has reached the token. */
   int32_t (*emit_within)(void *context, const hb_reading *readings, uint32_t count, uint64_t token,
                          uint32_t milliseconds);
 } hb_journal;
