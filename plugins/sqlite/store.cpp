@@ -10,7 +10,7 @@ namespace {
 constexpr int kRowsInPiece = 5000;
 constexpr int kPagesInPiece = 500;
 // Pages free in a file up to which nothing is given back: new readings fill them.
-constexpr std::int64_t kFreePagesKept = 1000;
+constexpr std::int64_t kFreePagesKept = 128;
 // Customers that wait for heartrate_data before it is brought up to date at once.
 constexpr std::size_t kPendingCustomers = 50'000;
 // How much the WAL grows between two checkpoints: 16 MiB in pages of 8 KiB, so that a page which is written again and
@@ -229,12 +229,15 @@ bool Store::shrink_piece() {
 void Store::checkpoint() {
   if (wal_pages_ < checkpointed_at_) checkpointed_at_ = 0;  // begun anew
   if (wal_pages_ - checkpointed_at_ < kCheckpointPages) return;
-  // RESTART waits for readers, if shortly, so that a steady succession of them cannot make the WAL grow for ever.
-  const bool grown = wal_pages_ >= 4 * kCheckpointPages;
+  write_back(wal_pages_ >= 4 * kCheckpointPages);
+}
+
+// A restart waits for readers, if shortly, so that a steady succession of them cannot make the WAL grow for ever.
+void Store::write_back(bool restart) {
   int pages = 0, written = 0;
   sqlite3_busy_timeout(database_.handle(), 100);
   const int code = sqlite3_wal_checkpoint_v2(
-      database_.handle(), "main", grown ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &written);
+      database_.handle(), "main", restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &written);
   const std::string failure = code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED
                                   ? ""
                                   : sqlite3_errmsg(database_.handle());
@@ -242,13 +245,12 @@ void Store::checkpoint() {
   checkpoint_failure_ = failure;
   const bool whole = code == SQLITE_OK && pages == written;
   checkpointed_at_ = wal_pages_;
-  if (whole && grown) wal_pages_ = checkpointed_at_ = 0;
+  if (whole && restart) wal_pages_ = checkpointed_at_ = 0;
 }
 
 bool Store::wal_too_large() {
   if (wal_bytes() < static_cast<std::int64_t>(config_.max_wal.value)) return false;
-  checkpointed_at_ = 0;
-  checkpoint();
+  write_back(true);
   return wal_bytes() >= static_cast<std::int64_t>(config_.max_wal.value);
 }
 

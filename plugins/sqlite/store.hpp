@@ -60,6 +60,7 @@ class Store {
  private:
   static int on_commit(void* self, sqlite3* database, const char* name, int pages);
   void insert(std::span<const hb::Reading> all, std::span<const std::uint32_t> chosen, std::vector<Verdict>& verdicts);
+  void write_back(bool restart);
   void mark_unflushed();
   void show_latest();
   void give_up_latest();
