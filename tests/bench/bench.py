@@ -17,7 +17,7 @@ from measure import table  # noqa: E402
 from support.agent import binary  # noqa: E402
 from support.servers import REPOSITORY, KafkaServer, MosquittoServer, PostgresServer  # noqa: E402
 
-NAMES = ["null", "start", "journal", "emit", "path", "kafka", "postgres", "idle", "mqtt", "latency"]
+NAMES = ["null", "start", "journal", "emit", "sqlite", "path", "kafka", "postgres", "idle", "mqtt", "latency"]
 
 
 def output_line(*command, line=0):
@@ -61,6 +61,7 @@ def measure_all(arguments, folder):
     add("start", scenarios.start_to_first_reading)
     add("journal", scenarios.journal_append)
     add("emit", scenarios.emit_of_one)
+    add("sqlite", scenarios.generator_to_sqlite)
     if "path" in arguments.only:
         with PostgresServer() as postgres:
             add("path", scenarios.generator_to_postgres, postgres)

@@ -5,6 +5,7 @@ import os
 import pathlib
 import select
 import shutil
+import sqlite3
 import subprocess
 import time
 
@@ -30,6 +31,7 @@ class Bench:
         self.null_count = 10_000_000 if quick else 100_000_000
         self.count = 100_000 if quick else 1_000_000
         self.kafka_count = 100_000 if quick else 4_000_000
+        self.sqlite_count = 100_000 if quick else 4_000_000
         self.customers = 10_000
         self.starts = 5 if quick else 20
         self.journal_count = 800_000 if quick else 8_000_000
@@ -188,6 +190,55 @@ def kafka_to_postgres(bench, kafka, postgres):
 def check_rows(bench, database):
     count = database.value("SELECT count(*) FROM heartbeats")
     assert count == bench.count, f"{count} rows, not {bench.count}"
+
+
+SQLITE_BATCH = 20_000  # readings in a transaction: the sink's own batch_size
+
+
+def sqlite_sink(path, synchronous):
+    return f'[[sink]]\nplugin = "sqlite"\npath = "{path}"\nsynchronous = "{synchronous}"\n'
+
+
+def generator_to_sqlite(bench):
+    """Rows into a new file with the sink's tables: hbagent from exec to exit, and a loop around one prepared INSERT.
+
+    Both begin with a copy of the same empty file, in the same folder, on the disk.
+    """
+    count = bench.sqlite_count
+    empty, path = bench.folder / "empty.db", bench.folder / "heartbeats.db"
+    bench.run_agent(bench.generator(1) + sqlite_sink(empty, "full"))
+    connection = sqlite3.connect(empty)
+    connection.executescript("DELETE FROM heartbeats; DELETE FROM heartrate_data; PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    rows = []
+    for synchronous in ("full", "normal"):
+        rates, baseline, cpu, baseline_cpu = [], [], [], []
+        for _ in range(bench.rounds):
+            shutil.copy(empty, path)
+            cost = bench.run_program("bench_baseline_sqlite", path, count, bench.customers, SQLITE_BATCH, synchronous)
+            check_sqlite_rows(path, count)
+            baseline.append(count / cost["wall_seconds"] / 1e3)
+            baseline_cpu.append(cost["cpu_seconds"] / count * 1e6)
+
+            shutil.copy(empty, path)
+            cost = bench.run_agent(bench.generator(count) + sqlite_sink(path, synchronous))
+            check_sqlite_rows(path, count)
+            rates.append(count / cost.wall_seconds / 1e3)
+            cpu.append(cost.cpu_seconds / count * 1e6)
+        rows.append(Row(f"generator -> SQLite, synchronous = {synchronous}", "k readings/s", rates, baseline,
+                        least_ratio=0.7))
+        rows.append(Row("the same, CPU", "s/M readings", cpu, baseline_cpu, digits=2))
+    return rows
+
+
+def check_sqlite_rows(path, count):
+    """Counts, and deletes the file."""
+    connection = sqlite3.connect(path)
+    ((rows,),) = connection.execute("SELECT count(*) FROM heartbeats").fetchall()
+    connection.close()
+    assert rows == count, f"{rows} rows, not {count}"
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 JOURNAL_BATCH = 4096           # readings: what the agent hands over at once of a larger emit
