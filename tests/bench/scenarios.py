@@ -31,7 +31,7 @@ class Bench:
         self.null_count = 10_000_000 if quick else 100_000_000
         self.count = 100_000 if quick else 1_000_000
         self.kafka_count = 100_000 if quick else 4_000_000
-        self.sqlite_count = 100_000 if quick else 4_000_000
+        self.sqlite_count = 100_000 if quick else 2_000_000
         self.customers = 10_000
         self.starts = 5 if quick else 20
         self.journal_count = 800_000 if quick else 8_000_000
