@@ -44,7 +44,8 @@ void raise(const SqliteError& error, const std::string& path) {
     case SQLITE_CORRUPT:
       throw hb::Failed(start + "the database is damaged (" + error.what() +
                        "): stop the agent, save what can be read by `sqlite3 " + path +
-                       " .recover | sqlite3 NEW`, put NEW in its place and start again; what is pending is kept");
+                       " .recover | sqlite3 NEW`, put NEW in its place without the old -wal and -shm, and start again; "
+                       "what is pending is kept");
     case SQLITE_NOTADB:
       throw hb::Failed(start + "this is not a SQLite database; name another path, or move the file away");
     case SQLITE_NOLFS:
