@@ -3,53 +3,52 @@
 
 #include <hbagent/sdk.hpp>
 
-#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 namespace sqlite {
 
+// An open-addressing hash table: it is asked for every reading, and its customers lie scattered, so that each look at
+// memory beyond the first would count.
 class Latest {
  public:
   using Clock = std::chrono::steady_clock;
-  struct Shown {
-    std::int64_t time;
-    std::int32_t heart_rate;
-  };
 
-  void add(const hb::Reading& reading) {
-    if (customers_.empty()) {
-      since_ = Clock::now();
-      low_ = high_ = reading.time_us;
-    }
-    low_ = std::min(low_, reading.time_us);
-    high_ = std::max(high_, reading.time_us);
-    const Shown shown{reading.time_us, reading.heart_rate};
-    if (const auto found = customers_.find(hb::customer_id(reading)); found == customers_.end()) {
-      customers_.emplace(hb::customer_id(reading), shown);
-    } else if (found->second.time < shown.time) {
-      found->second = shown;
-    }
-  }
-  bool empty() const { return customers_.empty(); }
-  std::size_t size() const { return customers_.size(); }
+  void add(const hb::Reading& reading);
+  bool empty() const { return count_ == 0; }
+  // Customers.
+  std::size_t size() const { return count_; }
   // When the first of them came, and between which times all of them lie. Only where not empty.
   Clock::time_point since() const { return since_; }
   std::int64_t low() const { return low_; }
   std::int64_t high() const { return high_; }
-  const auto& customers() const { return customers_; }
-  void clear() { customers_.clear(); }
+  // Calls `show(customer_id, heart_rate, time_us)` for each customer.
+  template <class Show>
+  void for_each(const Show& show) const {
+    for (const Slot& slot : slots_) {
+      if (slot.customer_id[0] != '\0') show(std::string_view(slot.customer_id), slot.heart_rate, slot.time_us);
+    }
+  }
+  void clear();
 
  private:
-  struct Hash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
+  static constexpr std::size_t kFirstSlots = 1024;
 
-  std::unordered_map<std::string, Shown, Hash, std::equal_to<>> customers_;
+  struct alignas(64) Slot {
+    char customer_id[HB_CUSTOMER_ID_CAPACITY];  // padded with NUL; empty: nobody
+    std::int32_t heart_rate;
+    std::int64_t time_us;
+  };
+  static_assert(sizeof(Slot) == 64);
+
+  Slot& slot_of(const char* customer_id);
+  void grow();
+
+  std::vector<Slot> slots_ = std::vector<Slot>(kFirstSlots);  // a power of two, at most half full
+  std::size_t count_ = 0;
   Clock::time_point since_;
   std::int64_t low_ = 0, high_ = 0;
 };

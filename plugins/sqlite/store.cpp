@@ -151,9 +151,9 @@ bool Store::flush_due() const {
 }
 
 void Store::show_latest() {
-  for (const auto& [customer, shown] : latest_.customers()) {
-    show_.bind(1, std::string_view(customer)).bind(2, shown.heart_rate).bind(3, shown.time).run();
-  }
+  latest_.for_each([this](std::string_view customer, std::int64_t heart_rate, std::int64_t time_us) {
+    show_.bind(1, customer).bind(2, heart_rate).bind(3, time_us).run();
+  });
   unmark_.bind(1, writer_).run();
 }
 
