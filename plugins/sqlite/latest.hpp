@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +18,14 @@ class Latest {
  public:
   using Clock = std::chrono::steady_clock;
 
-  void add(const hb::Reading& reading);
+  // Fetches what add will look at into the cache: called before the insert, which takes as long as that.
+  std::size_t prefetch(const hb::Reading& reading) const {
+    const auto hash = std::hash<std::string_view>{}(hb::customer_id(reading));
+    __builtin_prefetch(&slots_[hash & (slots_.size() - 1)], 1);
+    return hash;
+  }
+  // `hash` is what prefetch returned for it.
+  void add(const hb::Reading& reading, std::size_t hash);
   bool empty() const { return count_ == 0; }
   // Customers.
   std::size_t size() const { return count_; }
@@ -44,7 +52,7 @@ class Latest {
   };
   static_assert(sizeof(Slot) == 64);
 
-  Slot& slot_of(const char* customer_id);
+  Slot& slot_of(const char* customer_id, std::size_t hash);
   void grow();
 
   std::vector<Slot> slots_ = std::vector<Slot>(kFirstSlots);  // a power of two, at most half full

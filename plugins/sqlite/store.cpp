@@ -118,6 +118,7 @@ void Store::insert(std::span<const hb::Reading> all, std::span<const std::uint32
                    std::vector<Verdict>& verdicts) {
   for (const std::uint32_t index : chosen) {
     const hb::Reading& reading = all[index];
+    const auto hash = latest_.prefetch(reading);
     insert_.bind(1, hb::customer_id(reading))
         .bind(2, reading.time_us)
         .bind(3, reading.heart_rate)
@@ -126,7 +127,7 @@ void Store::insert(std::span<const hb::Reading> all, std::span<const std::uint32
     const int code = insert_.step();
     if (code == SQLITE_DONE) {
       if (sqlite3_changes(database_.handle()) != 0) {
-        latest_.add(reading);
+        latest_.add(reading, hash);
       } else {
         verdicts.push_back({index, HB_VERDICT_DUPLICATE});
       }
