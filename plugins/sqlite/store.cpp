@@ -132,6 +132,9 @@ void Store::insert(std::span<const hb::Reading> all, std::span<const std::uint32
         verdicts.push_back({index, HB_VERDICT_DUPLICATE});
       }
     } else if ((code & 0xff) == SQLITE_CONSTRAINT) {
+      if (sqlite3_get_autocommit(database_.handle()) != 0) {
+        throw SqliteError(SQLITE_ERROR, 0, "a trigger rolls back the whole batch; it must use RAISE(ABORT, ...)");
+      }
       // Constraints and triggers of the file's owner: the statement alone was undone.
       verdicts.push_back({index, HB_VERDICT_REJECT, reason_of(code), sqlite3_errmsg(database_.handle())});
     } else {

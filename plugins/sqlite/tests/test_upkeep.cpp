@@ -50,11 +50,15 @@ TEST_CASE("a batch that failed leaves nothing in heartrate_data, and what was st
   TestSink sink(config);
   sink.sink->open();
   sink.write({make_reading("a", kNow - 1, 60)});
-  {
-    sqlite::Database other = file.open();
-    const sqlite::Transaction lock(other);
-    CHECK(outcome_of([&] { sink.write({make_reading("a", kNow, 200)}); }).first == HB_RETRY);
-  }
+  file.run(
+      "CREATE TRIGGER no_70 BEFORE INSERT ON heartbeats WHEN new.heart_rate = 70 "
+      "BEGIN SELECT raise(ROLLBACK, 'not 70'); END");
+  const auto [status, text] = outcome_of([&] {
+    sink.write({make_reading("a", kNow, 200), make_reading("b", kNow, 70)});
+  });
+  CHECK(status == HB_FAILED);
+  CHECK_THAT(text, contains_text("a trigger rolls back the whole batch"));
+  CHECK(file.count() == "1");
   wait_until("heartrate_data", [&] { return !file.shown().empty(); });
   CHECK(file.shown() == std::vector<std::string>{"a " + std::to_string(kNow - 1) + " 60"});
   wait_until("the marks to go", [&] { return file.value("SELECT count(*) FROM heartbeat_unflushed") == "0"; });
