@@ -9,7 +9,9 @@ namespace postgres {
 namespace {
 
 // COLLATE "C" makes the key 1.5 to 2 times as fast as a language's collation. fillfactor 50 keeps the updates of
-// heartrate_data on their own page (HOT). Partitions copy the indexes and checks of heartbeats.
+// heartrate_data on their own page (HOT). Partitions copy the indexes and checks of heartbeats. Without
+// autosummarize the BRIN index leaves out what came in since the last vacuum, up to a fifth of a partition, and a query
+// for the last minute reads all of that.
 constexpr Migration kMigrations[] = {
     {1, "history, latest reading of each customer, alerts", R"(
 CREATE TABLE IF NOT EXISTS heartbeats (
@@ -20,7 +22,8 @@ CREATE TABLE IF NOT EXISTS heartbeats (
   received_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (customer_id, time)
 ) PARTITION BY RANGE (time);
-CREATE INDEX IF NOT EXISTS heartbeats_time ON heartbeats USING brin (time) WITH (pages_per_range = 32);
+CREATE INDEX IF NOT EXISTS heartbeats_time ON heartbeats USING brin (time)
+  WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX IF NOT EXISTS heartbeats_flagged ON heartbeats (time) WHERE flags <> 0;
 
 CREATE TABLE IF NOT EXISTS heartrate_data (
