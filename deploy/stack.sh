@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# The local stack: Kafka, PostgreSQL and Mosquitto on loopback, without Docker and without touching a system service.
+# The local stack: Kafka, PostgreSQL, Mosquitto and, where there is one, Grafana, on loopback, without Docker and without
+# touching a system service.
 set -u
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$(dirname "${BASH_SOURCE[0]}")/lib/process.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lib/grafana.sh"
 
 usage() {
   cat <<'END'
@@ -15,7 +17,8 @@ usage: deploy/stack.sh COMMAND [SERVICE...]
   logs     the last lines of the logs; with -f first, follow them
   clean    down, then delete the data
 
-Services: kafka postgres mosquitto (default: all three).
+Services: kafka postgres mosquitto grafana (default: all of them, grafana only where there is one: on the PATH, or
+named by HBAGENT_GRAFANA).
 
 Environment (default):
   HBAGENT_STACK_DIR                (.stack in the project) all data and logs
@@ -23,11 +26,13 @@ Environment (default):
   HBAGENT_KAFKA_CONTROLLER_PORT    (9093) Kafka's own, not for clients
   HBAGENT_POSTGRES_PORT            (5435)
   HBAGENT_MOSQUITTO_PORT           (1883)
+  HBAGENT_GRAFANA_PORT             (3030)
+  HBAGENT_GRAFANA                  Grafana's folder, the one with bin/ and conf/
   HBAGENT_KAFKA_HEAP               (512m) the JVM's heap
 END
 }
 
-readonly ALL_SERVICES=(kafka postgres mosquitto)
+readonly ALL_SERVICES=(kafka postgres mosquitto grafana)
 readonly START_SECONDS=180
 readonly STOP_SECONDS=60
 readonly LOG_BYTES=10485760
@@ -60,10 +65,12 @@ variables_of() {
     kafka) printf 'HBAGENT_KAFKA_PORT HBAGENT_KAFKA_CONTROLLER_PORT\n' ;;
     postgres) printf 'HBAGENT_POSTGRES_PORT\n' ;;
     mosquitto) printf 'HBAGENT_MOSQUITTO_PORT\n' ;;
+    grafana) printf 'HBAGENT_GRAFANA_PORT\n' ;;
   esac
 }
 : "${HBAGENT_KAFKA_PORT:=9092}" "${HBAGENT_KAFKA_CONTROLLER_PORT:=9093}"
 : "${HBAGENT_POSTGRES_PORT:=5435}" "${HBAGENT_MOSQUITTO_PORT:=1883}"
+: "${HBAGENT_GRAFANA_PORT:=3030}"
 
 # running | silent (the process is there but does not answer) | stopped
 state_of() {
@@ -85,8 +92,8 @@ connection_of() {
 # port_problem COMMAND SERVICE VARIABLE: prints why the service cannot have that port and what to do; 1 when it can.
 port_problem() {
   local command=$1 service=$2 variable=$3 port=${!3} first=1 holder pid
-  # Kafka runs as whoever starts it, the others never as root.
-  [[ $service == kafka ]] && ((EUID == 0)) || first=$(</proc/sys/net/ipv4/ip_unprivileged_port_start)
+  # Kafka and Grafana run as whoever starts them, the others never as root.
+  [[ $service == kafka || $service == grafana ]] && ((EUID == 0)) || first=$(</proc/sys/net/ipv4/ip_unprivileged_port_start)
   if ! [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port > 65535)); then
     printf '%s="%s" is no port: give a number from 1 to 65535\n' "$variable" "$port"
   elif ((port < first)); then
@@ -135,7 +142,8 @@ start_service() {
   process_pid "$record" >/dev/null && return
   for variable in $(variables_of "$service"); do ports+=("${!variable}"); done
   rotate_log "$log"
-  process_start "$record" "$log" "${ports[0]}" "$SERVER" "$service" run "$STACK/$service" "${ports[@]}"
+  HBAGENT_GRAFANA_DB="127.0.0.1:$(postgres_port)" \
+    process_start "$record" "$log" "${ports[0]}" "$SERVER" "$service" run "$STACK/$service" "${ports[@]}"
 }
 
 is_ready_or_gone() { process_is_gone "$(record_of "$1")" || [[ $(state_of "$1") == running ]]; }
@@ -154,8 +162,24 @@ await_service() {
   return 1
 }
 
+# Where the stack's PostgreSQL listens, or would.
+postgres_port() { process_port "$(record_of postgres)" 2>/dev/null || printf '%s\n' "$HBAGENT_POSTGRES_PORT"; }
+
+# Without its role every panel would show an error, and nobody would know why.
+make_grafana_role() {
+  if ! "$SERVER" postgres ready "$(postgres_port)"; then
+    warn "grafana reads PostgreSQL, which does not answer on port $(postgres_port): $0 up postgres grafana"
+    return 1
+  fi
+  grafana_role "$(postgres_port)"
+}
+
 up() {
   local service failed=0
+  if [[ " $* " == *" grafana "* ]] && ! grafana_find >/dev/null; then
+    grafana_hint >&2
+    fail "nothing was started"
+  fi
   check_ports up "$@"
   if [[ " $* " == *" kafka "* ]]; then
     source "$DEPLOY/lib/kafka.sh"
@@ -164,6 +188,7 @@ up() {
   say "Starting $* with data in $STACK ..."
   for service in "$@"; do start_service "$service"; done
   for service in "$@"; do await_service "$service" || failed=1; done
+  [[ " $* " != *" grafana "* ]] || make_grafana_role || failed=1
   show_status "$@"
   ((failed == 0)) || fail "not everything runs"
 }
@@ -234,15 +259,29 @@ lock_stack() {
   flock -w 300 9 || fail "another stack.sh is at work on $STACK"
 }
 
+# All that can run here: without Grafana where there is none, unless one still runs that was found before.
+default_services() {
+  local service
+  for service in "${ALL_SERVICES[@]}"; do
+    if [[ $service != grafana ]] || grafana_find >/dev/null || ! process_is_gone "$(record_of grafana)"; then
+      printf '%s\n' "$service"
+    fi
+  done
+}
+
 main() {
-  local command=${1:-}
+  local command=${1:-} hint=0 all
   (($# == 0)) || shift
   case $command in
     logs) if [[ ${1:-} == -f ]]; then check_services "${@:2}"; else check_services "$@"; fi ;;
     clean) (($# == 0)) || fail "clean takes no service: it deletes everything" ;;
     up | down | restart | status)
       check_services "$@"
-      (($# > 0)) || set -- "${ALL_SERVICES[@]}"
+      if (($# == 0)); then
+        mapfile -t all < <(default_services)
+        set -- "${all[@]}"
+        [[ $command != up && $command != restart || " $* " == *" grafana "* ]] || hint=1
+      fi
       ;;
     -h | --help | help) usage && exit ;;
     *) usage >&2 && exit 2 ;;
@@ -263,6 +302,7 @@ main() {
     restart) check_ports restart "$@" && down "$@" && up "$@" ;;
     status) show_status "$@" ;;
     *) "$command" "$@" ;;
-  esac
+  esac || exit
+  ((hint == 0)) || grafana_hint
 }
 main "$@"

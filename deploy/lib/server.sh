@@ -5,6 +5,7 @@
 #   server.sh kafka run FOLDER PORT CONTROLLER_PORT
 #   server.sh postgres run FOLDER PORT
 #   server.sh mosquitto run FOLDER PORT [SETTINGS]
+#   server.sh grafana run FOLDER PORT
 #   server.sh SERVICE ready PORT       exit code 0 when the server answers a client
 #   server.sh SERVICE stop_signal      the signal that stops it cleanly
 #
@@ -15,10 +16,10 @@ source ./common.sh
 
 service=${1:-} action=${2:-}
 case "$service $action" in
-  "kafka run" | "postgres run" | "mosquitto run" | \
-    "kafka ready" | "postgres ready" | "mosquitto ready" | \
-    "kafka stop_signal" | "postgres stop_signal" | "mosquitto stop_signal") ;;
-  *) fail "usage: server.sh kafka|postgres|mosquitto run|ready|stop_signal ..." ;;
+  "kafka run" | "postgres run" | "mosquitto run" | "grafana run" | \
+    "kafka ready" | "postgres ready" | "mosquitto ready" | "grafana ready" | \
+    "kafka stop_signal" | "postgres stop_signal" | "mosquitto stop_signal" | "grafana stop_signal") ;;
+  *) fail "usage: server.sh kafka|postgres|mosquitto|grafana run|ready|stop_signal ..." ;;
 esac
 shift 2
 # shellcheck source=/dev/null
