@@ -28,7 +28,8 @@ readonly BUILD=(
 readonly STACK=(mosquitto mosquitto-clients kcat iproute2 ca-certificates)
 # `prometheus` brings promtool, which checks the format of the metrics.
 readonly TEST=(
-  catch2 python3 python3-pytest python3-psycopg2 python3-confluent-kafka prometheus clang shellcheck jq git sqlite3
+  catch2 python3 python3-pytest python3-psycopg2 python3-confluent-kafka python3-yaml prometheus clang shellcheck jq git
+  sqlite3
 )
 
 debian_release() {
