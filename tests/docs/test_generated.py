@@ -11,7 +11,7 @@ from support.agent import REPOSITORY, binary, plugin_folders
 from support.readmes import BEGIN, END, block_in, options_block, write_block
 
 FOLDERS = plugin_folders()
-CONFIGS = sorted((REPOSITORY / "config").glob("*.toml"))
+CONFIGS = sorted([*(REPOSITORY / "config").glob("*.toml"), *(REPOSITORY / "deploy/compose").glob("*.toml")])
 SOURCE = '\n[[source]]\nplugin = "generator"\nname = "complement-source"\n'
 SINK = '\n[[sink]]\nplugin = "null"\nname = "complement-sink"\n'
 
