@@ -1,6 +1,7 @@
 """Processes that live as a container's do: what image_run.py starts. Works in the namespaces that image_run.py has made,
 so that mounts, networks and processes end with it."""
 
+import os
 import pathlib
 import shutil
 import signal
@@ -206,13 +207,14 @@ class Container:
         return self.process.returncode
 
     def kill(self):
-        self.process.kill()
+        """Kills the first process, with which the kernel ends all others of its namespace."""
+        os.kill(self.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self):
         """Asks as the engine does, within the grace period; returns the seconds that it took."""
         began, grace = time.monotonic(), {"30s": 30, "1m": 60}[self.service.get("stop_grace_period", "30s")]
         name = self.service.get("stop_signal") or (self.image.last("STOPSIGNAL").text if self.image else "SIGTERM")
-        subprocess.run(["kill", "-s", str(int(getattr(signal, name))), str(self.pid)], check=True)
+        os.kill(self.pid, getattr(signal, name))
         self.process.wait(grace)
         return time.monotonic() - began
