@@ -26,7 +26,6 @@ main() {
   local file=${1:-$DEPLOY/.env} new line name made=0
   case ${1:-} in -h | --help) usage && exit ;; esac
   (($# <= 1)) || { usage >&2 && exit 2; }
-  umask 077
   new=$(mktemp "$file.XXXXXX") || exit
   # shellcheck disable=SC2064 # the name is known now
   trap "rm -f '$new'" EXIT
