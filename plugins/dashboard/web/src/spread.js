@@ -3,11 +3,11 @@
 import { byId, element, setText, svg } from "./dom.js";
 import { count, decimal } from "./format.js";
 
-const HEIGHT = 190;
 const MARGIN = { left: 38, right: 8, top: 20, bottom: 22 };
 
 const picture = byId("bars");
 let width = 0;
+let height = 0;
 let shape = ""; // what the static parts were drawn for
 let bars = [];
 let rows = [];
@@ -16,6 +16,7 @@ let newest = null;
 
 new ResizeObserver(([entry]) => {
   width = Math.floor(entry.contentRect.width);
+  height = Math.floor(entry.contentRect.height);
   if (newest) showSpread(newest);
 }).observe(picture);
 
@@ -37,7 +38,7 @@ function ceiling(value) {
 function drawFrame(first, last, snapshot) {
   const { from, step } = snapshot.distribution;
   const { low, high } = snapshot.limits;
-  const bottom = HEIGHT - MARGIN.bottom;
+  const bottom = height - MARGIN.bottom;
   const binWidth = (width - MARGIN.left - MARGIN.right) / (last - first + 1);
   const x = (bpm) => MARGIN.left + ((bpm - from) / step - first) * binWidth;
   const left = from + first * step;
@@ -56,7 +57,7 @@ function drawFrame(first, last, snapshot) {
   band("low", left, low, `Low < ${low}`, "middle", low);
   band("high", high, right, `High > ${high}`, "middle", high);
   for (let bpm = Math.ceil(left / 20) * 20; bpm <= right; bpm += 20) {
-    parts.push(svg("text", { class: "tick", x: x(bpm), y: HEIGHT - 6, "text-anchor": "middle" }, String(bpm)));
+    parts.push(svg("text", { class: "tick", x: x(bpm), y: height - 6, "text-anchor": "middle" }, String(bpm)));
   }
   parts.push(svg("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: MARGIN.top, y2: MARGIN.top }));
   parts.push(svg("text", { class: "tick share", x: MARGIN.left - 6, y: MARGIN.top + 4, "text-anchor": "end" }));
@@ -64,12 +65,12 @@ function drawFrame(first, last, snapshot) {
   for (let index = first; index <= last; index++) {
     const start = from + index * step;
     const kind = start + step <= low ? "low" : start >= high ? "high" : "normal";
-    const bar = svg("rect", { class: `bar ${kind}`, x: x(start) + 0.75, width: Math.max(1, binWidth - 1.5) });
+    const bar = svg("rect", { class: `column ${kind}`, x: x(start) + 0.75, width: Math.max(1, binWidth - 1.5) });
     bars.push({ index, bar });
     parts.push(bar);
   }
   parts.push(svg("line", { class: "axis", x1: MARGIN.left, x2: width - MARGIN.right, y1: bottom + 0.5, y2: bottom + 0.5 }));
-  picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+  picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
   picture.replaceChildren(...parts);
 
   rows = bars.map(({ index }) => {
@@ -85,7 +86,7 @@ export function showSpread(snapshot) {
   const { from, step, counts } = snapshot.distribution;
   const { low, high } = snapshot.limits;
   const { first, last } = shownBins(snapshot.distribution, snapshot.limits);
-  const wanted = [width, first, last, low, high, from, step].join();
+  const wanted = [width, height, first, last, low, high, from, step].join();
   if (wanted !== shape) {
     drawFrame(first, last, snapshot);
     shape = wanted;
@@ -94,13 +95,13 @@ export function showSpread(snapshot) {
   const most = Math.max(...counts);
   const share = (number) => (total ? (100 * number) / total : 0);
   const top = ceiling(share(most));
-  const room = HEIGHT - MARGIN.bottom - MARGIN.top;
+  const room = height - MARGIN.bottom - MARGIN.top;
   setText(picture.querySelector(".share"), `${top} %`);
   bars.forEach(({ index, bar }, row) => {
     const number = counts[index];
-    const height = number ? Math.max(1.5, (share(number) / top) * room) : 0;
-    bar.setAttribute("y", (HEIGHT - MARGIN.bottom - height).toFixed(1));
-    bar.setAttribute("height", height.toFixed(1));
+    const tall = number ? Math.max(1.5, (share(number) / top) * room) : 0;
+    bar.setAttribute("y", (height - MARGIN.bottom - tall).toFixed(1));
+    bar.setAttribute("height", tall.toFixed(1));
     setText(rows[row].children[1], count(number));
     setText(rows[row].children[2], `${decimal(share(number))} %`);
   });
