@@ -28,8 +28,17 @@ const actions = {
   resize: ({ width, height }) => page.setViewportSize({ width, height }),
   /** The value of a JavaScript expression in the page. */
   evaluate: ({ expression }) => page.evaluate(expression),
-  /** Waits until the expression is true. */
-  wait: ({ expression, timeout = 10 }) => page.waitForFunction(expression, null, { timeout: timeout * 1000, polling: 50 }).then(() => null),
+  /** Waits until the expression is true. (Playwright's own waiting needs eval, which the page's policy forbids.) */
+  async wait({ expression, timeout = 10 }) {
+    const end = performance.now() + timeout * 1000;
+    let last;
+    do {
+      last = await page.evaluate(expression).catch(String); // a throw, such as on what is not there yet, counts as "not yet"
+      if (last === true) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    } while (performance.now() < end);
+    throw new Error(`waited ${timeout} s; last: ${JSON.stringify(last)}`);
+  },
   click: ({ selector }) => page.click(selector, { timeout: 5000 }),
   hover: ({ selector }) => page.hover(selector, { timeout: 5000 }),
   fill: ({ selector, text }) => page.fill(selector, text, { timeout: 5000 }),
