@@ -30,12 +30,12 @@ def _flags(heart_rate):
 
 
 class PageServer:
-    """Readings come from the JSON lines of `input_path`, which is followed; or from `source`, a TOML table of the agent's.
+    """Readings come from the JSON lines of `input_path`, which is followed.
 
-    `sinks` is TOML for more sinks of the agent.
+    `sources` and `sinks` are TOML for more of the agent's, `options` for the dashboard sink.
     """
 
-    def __init__(self, folder, source=None, sinks="", options="", dev_arguments=()):
+    def __init__(self, folder, sources="", sinks="", options="", dev_arguments=()):
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -44,11 +44,12 @@ class PageServer:
         self._dev_arguments = dev_arguments
         self._dev = ChildProcess("dev-server", folder / "dev-server.log") if DEV else None
         self.agent = None if DEV else Agent(f"""
-            {source or f'''[[source]]
+            [[source]]
             plugin = "file"
             path = "{self.input_path}"
             follow = true
-            poll_interval = "50ms"'''}
+            poll_interval = "50ms"
+            {sources}
 
             {ALERT_PROCESSOR}
 

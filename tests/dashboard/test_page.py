@@ -95,7 +95,7 @@ def test_values_equal_the_readings_that_were_sent(chromium, server):
 def test_values_equal_those_of_another_sink(chromium, tmp_path):
     """A finite run of the generator: what the page says is what a file sink of the same agent holds."""
     stored = tmp_path / "stored.jsonl"
-    server = PageServer(tmp_path, source="""[[source]]
+    server = PageServer(tmp_path, sources="""[[source]]
         plugin = "generator"
         customers = 20
         count = 200

@@ -18,11 +18,11 @@ export class History {
     this.#loaded += 1;
   }
 
-  /** @param {string[]} ids @param {number} windowSeconds @returns {Promise<boolean>} whether something was loaded */
+  /** Loads what is new of these customers. @param {string[]} ids @param {number} windowSeconds */
   async update(ids, windowSeconds) {
     this.#window = windowSeconds;
     for (const id of this.#series.keys()) if (!ids.includes(id)) this.#series.delete(id);
-    if (this.#busy || !ids.length) return false;
+    if (this.#busy || !ids.length) return;
     this.#busy = true;
     const asked = this.#loaded;
     try {
@@ -33,9 +33,8 @@ export class History {
         fresh.length ? get("history", fresh.map((id) => ["customer", id])) : null,
         known.length ? get("history", [...known.map((id) => ["customer", id]), ["since_s", String(since)]]) : null,
       ]);
-      if (asked !== this.#loaded) return false;
+      if (asked !== this.#loaded) return;
       for (const answer of answers) if (answer) this.#take(answer);
-      return true;
     } finally {
       this.#busy = false;
     }

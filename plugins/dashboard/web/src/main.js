@@ -59,14 +59,14 @@ function drawChart() {
   const note = state.customers ? (ids.length ? "" : "Choose customers below") : "The most severe, chosen automatically";
   setText(byId("trend-note"), note);
   byId("auto-choice").hidden = state.customers === null;
-  markChosen(ids);
 }
 
 async function updateChart() {
   if (!snapshot || document.hidden) return;
   if (!state.customers) chooseAutomatically();
   try {
-    if (await history.update(chosen(), snapshot.window_s)) draw();
+    await history.update(chosen(), snapshot.window_s);
+    drawChart();
   } catch {
     // The connection's state says what is wrong; this asks again in a second.
   }
@@ -82,7 +82,7 @@ function draw() {
     showSpread(snapshot);
     showWall(snapshot, toggle);
     showFeed(snapshot, add);
-    drawChart();
+    markChosen(chosen());
     showConnection(connection, snapshot);
   });
 }
@@ -124,6 +124,7 @@ onChange(() => {
     forgetFound();
     searchAgain();
   }
+  if (snapshot) drawChart();
   updateChart();
   draw();
 });

@@ -1,6 +1,6 @@
 // The distribution of the window's readings: bars, the alert bands behind them, and the same as text and table.
 
-import { byId, element, setText, svg } from "./dom.js";
+import { byId, element, setAttribute, setText, svg } from "./dom.js";
 import { count, decimal } from "./format.js";
 
 const MARGIN = { left: 38, right: 8, top: 20, bottom: 22 };
@@ -100,8 +100,8 @@ export function showSpread(snapshot) {
   bars.forEach(({ index, bar }, row) => {
     const number = counts[index];
     const tall = number ? Math.max(1.5, (share(number) / top) * room) : 0;
-    bar.setAttribute("y", (height - MARGIN.bottom - tall).toFixed(1));
-    bar.setAttribute("height", tall.toFixed(1));
+    setAttribute(bar, "y", (height - MARGIN.bottom - tall).toFixed(1));
+    setAttribute(bar, "height", tall.toFixed(1));
     setText(rows[row].children[1], count(number));
     setText(rows[row].children[2], `${decimal(share(number))} %`);
   });
