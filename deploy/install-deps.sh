@@ -26,10 +26,11 @@ readonly BUILD=(
   libcpp-httplib-dev libsqlite3-dev
 )
 readonly STACK=(mosquitto mosquitto-clients kcat iproute2 ca-certificates)
-# `prometheus` brings promtool, which checks the format of the metrics.
+# `prometheus` brings promtool, which checks the format of the metrics. Node.js builds the live page's assets and drives
+# Chromium in its tests; it may come from elsewhere.
 readonly TEST=(
   catch2 python3 python3-pytest python3-psycopg2 python3-confluent-kafka python3-yaml prometheus clang shellcheck jq git
-  sqlite3
+  sqlite3 chromium
 )
 
 debian_release() {
@@ -57,6 +58,7 @@ wanted_packages() {
       test)
         wanted_packages "$release" stack
         printf '%s\n' "${TEST[@]}"
+        command -v npm >/dev/null || printf 'nodejs\nnpm\n'
         # clang's sanitizers and libFuzzer, of the version that the package clang stands for. The sources are formatted
         # by version 14, which Debian 13 no longer has.
         if [[ $release == 12 ]]; then

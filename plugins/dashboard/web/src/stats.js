@@ -12,12 +12,12 @@ export function showStats({ totals, window_s, started_ms }) {
   for (const note of document.querySelectorAll("[data-window]")) setText(note, lastSeconds(window_s));
   setText(byId("stat-active"), count(totals.active));
   setText(byId("stat-known"), `of ${count(totals.known)}`);
-  setText(byId("stat-stale"), totals.stale ? `${count(totals.stale)} stale` : "none stale");
+  setText(byId("stat-stale"), totals.stale ? `${count(totals.stale)} stale` : totals.known ? "none stale" : "\u00a0");
 
   const kinds = [["high", totals.high], ["low", totals.low], ["jump", totals.jump], ["flat", totals.flatline]];
   const alerts = kinds.reduce((sum, [, number]) => sum + number, 0);
   const told = kinds.filter(([, number]) => number).map(([kind, number]) => `${count(number)} ${kind}`);
   setText(byId("stat-alerts"), count(alerts));
-  setText(byId("stat-alerts-note"), told.join(" · ") || "all within limits");
+  setText(byId("stat-alerts-note"), told.join(" · ") || (totals.known ? "all within limits" : "\u00a0"));
   byId("stat-alerts-cell").toggleAttribute("data-alarm", alerts > 0);
 }

@@ -142,7 +142,7 @@ export function showWall(snapshot, choose) {
   else arrange(customers, snapshot.stale_after_s, choose);
 
   const some = customers.length < matched ? `${count(customers.length)} of ${count(matched)}` : count(matched);
-  setText(byId("wall-note"), held ? `${some} · order held` : `${some}, most severe first`);
+  setText(byId("wall-note"), !customers.length ? "" : held ? `${some} · order held` : `${some}, most severe first`);
   byId("wall-empty").hidden = customers.length > 0;
   const filtered = state.search !== "" || state.filter !== "all";
   setText(byId("wall-empty-text"), filtered ? "No customer matches." : "No customer so far.");
