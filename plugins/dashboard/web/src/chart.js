@@ -81,35 +81,55 @@ export class Chart {
         label: id, width: 1.75, spanGaps: false, points: { show: false }, stroke: colour(`series-${this.#slots.get(id) + 1}`), dash: DASHES[this.#slots.get(id)],
       }))],
       hooks: {
-        drawClear: [(plot) => this.#drawBands(plot, colour, font)],
+        drawClear: [(plot) => this.#drawBands(plot, colour)],
+        draw: [(plot) => this.#drawLabels(plot, colour, font)],
         setCursor: [(plot) => this.#cursorMoved(plot)],
       },
     }, this.#data, place);
   }
 
-  #drawBands(plot, colour, font) {
+  #bands(plot) {
+    const { low, high } = this.#limits;
+    return [
+      { kind: "high", limit: high, edge: plot.scales.y.max, text: `High > ${high}`, offset: -6 },
+      { kind: "low", limit: low, edge: plot.scales.y.min, text: `Low < ${low}`, offset: 14 },
+    ];
+  }
+
+  #drawBands(plot, colour) {
     const { ctx, bbox } = plot;
-    const ratio = devicePixelRatio;
     ctx.save();
-    ctx.font = font.replace("12px", `${11 * ratio}px`);
-    ctx.textAlign = "left";
-    for (const [kind, limit, edge, text, offset] of [
-      ["high", this.#limits.high, plot.scales.y.max, `High > ${this.#limits.high}`, -6],
-      ["low", this.#limits.low, plot.scales.y.min, `Low < ${this.#limits.low}`, 14],
-    ]) {
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+    for (const { kind, limit, edge } of this.#bands(plot)) {
       const y = plot.valToPos(limit, "y", true);
       const end = plot.valToPos(edge, "y", true);
       ctx.fillStyle = colour(`${kind}-band`);
       ctx.fillRect(bbox.left, Math.min(y, end), bbox.width, Math.abs(end - y));
       ctx.strokeStyle = colour(kind);
-      ctx.lineWidth = ratio;
-      ctx.setLineDash([4 * ratio, 4 * ratio]);
       ctx.beginPath();
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
+    }
+    ctx.restore();
+  }
+
+  /** Over the lines, with a rim of the ground's colour, so that they stay legible. */
+  #drawLabels(plot, colour, font) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.font = font.replace("12px", `${11 * devicePixelRatio}px`);
+    ctx.textAlign = "left";
+    ctx.lineJoin = "round";
+    ctx.lineWidth = 4 * devicePixelRatio;
+    ctx.strokeStyle = colour("panel");
+    for (const { kind, limit, text, offset } of this.#bands(plot)) {
+      const x = bbox.left + 6 * devicePixelRatio;
+      const y = plot.valToPos(limit, "y", true) + offset * devicePixelRatio;
+      ctx.strokeText(text, x, y);
       ctx.fillStyle = colour(`${kind}-text`);
-      ctx.fillText(text, bbox.left + 6 * ratio, y + offset * ratio);
+      ctx.fillText(text, x, y);
     }
     ctx.restore();
   }
