@@ -172,6 +172,17 @@ def test_recovers_by_itself_after_a_kill_and_a_start(chromium, server):
     assert chromium.act("seen")["errors"] == []
 
 
+def test_polls_where_the_stream_does_not_get_through(chromium, server):
+    with Beats(server, {"cust_a": 70}) as beats:
+        chromium.open(server.url, block="**/api/v1/stream")
+        chromium.wait_text("#connection-text", "Live, every 2 s", 15)
+        chromium.wait(f"{TILE.format('cust_a')} !== undefined")
+        beats.rates["cust_a"] = 88
+        chromium.wait(f"{TILE.format('cust_a')}.querySelector('.rate b').textContent === '88'", 5)
+        assert chromium.evaluate("document.querySelector('#banner').hidden")
+    assert chromium.act("seen")["errors"] == []
+
+
 @pytest.mark.skipif(not DEV, reason="the agent's token is tested with its server; here it is the page that is asked")
 def test_a_missing_token_is_said_with_what_to_do(chromium, tmp_path):
     server = PageServer(tmp_path, dev_arguments=["--token", "secret"])

@@ -12,12 +12,12 @@ let page = /** @type {any} */ (null);
 let seen = { console: [], errors: [], requests: [] };
 
 const actions = {
-  /** A new page with clean records. */
-  async open({ url, width = 1440, height = 900, scheme = "light", motion = "no-preference", token }) {
+  /** A new page with clean records; requests that match `block` fail. */
+  async open({ url, width = 1440, height = 900, scheme = "light", motion = "no-preference", block }) {
     await page?.context().close();
     const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: motion });
-    if (token) await context.setExtraHTTPHeaders({ Authorization: `Bearer ${token}` });
     page = await context.newPage();
+    if (block) await page.route(block, (route) => route.abort());
     seen = { console: [], errors: [], requests: [] };
     page.on("console", (message) => ["error", "warning"].includes(message.type()) && seen.console.push(message.text()));
     page.on("pageerror", (error) => seen.errors.push(String(error)));
