@@ -15,18 +15,6 @@ from support.waiting import wait_until
 DEV = os.environ.get("HBAGENT_DASHBOARD_DEV") == "1"
 WEB = REPOSITORY / "plugins/dashboard/web"
 LIMITS = (50, 120)
-# Without an alert processor the readings bring their flags along, as some devices' do.
-ALERT = (REPOSITORY / "plugins/alert").is_dir()
-ALERT_PROCESSOR = f"""
-[[processor]]
-plugin = "alert"
-low = {LIMITS[0]}
-high = {LIMITS[1]}
-""" if ALERT else ""
-
-
-def _flags(heart_rate):
-    return ["low"] if heart_rate < LIMITS[0] else ["high"] if heart_rate > LIMITS[1] else []
 
 
 class PageServer:
@@ -51,7 +39,10 @@ class PageServer:
             poll_interval = "50ms"
             {sources}
 
-            {ALERT_PROCESSOR}
+            [[processor]]
+            plugin = "alert"
+            low = {LIMITS[0]}
+            high = {LIMITS[1]}
 
             [[sink]]
             plugin = "dashboard"
@@ -105,8 +96,5 @@ class PageServer:
         with open(self.input_path, "a", encoding="utf-8") as file:
             for customer, heart_rate, seconds_ago in readings:
                 measured = datetime.datetime.fromtimestamp(now - seconds_ago, datetime.timezone.utc)
-                reading = {"customer_id": customer, "heart_rate": heart_rate,
-                           "time": measured.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
-                if not ALERT:
-                    reading["flags"] = _flags(heart_rate)
-                file.write(json.dumps(reading) + "\n")
+                file.write(json.dumps({"customer_id": customer, "heart_rate": heart_rate,
+                                       "time": measured.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}) + "\n")
