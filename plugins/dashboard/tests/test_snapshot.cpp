@@ -1,0 +1,1 @@
+#include <hbagent/catch.hpp>
