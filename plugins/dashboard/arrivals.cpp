@@ -40,13 +40,12 @@ void Arrivals::note(Lags& lags, std::int64_t lag_us) {
 double Arrivals::rate(std::int64_t now_us) {
   const std::int64_t now = now_us / kSecond;
   if (first_ < 0) return 0;
-  const std::int64_t whole = std::clamp<std::int64_t>(now - first_, 1, kRateSeconds);
+  // The first second is no whole one, but until another one has passed it is all that there is.
+  const std::int64_t whole = std::clamp<std::int64_t>(now - first_ - 1, 1, kRateSeconds);
+  const std::int64_t end = std::max(now, first_ + 1);
   std::uint64_t count = 0;
   for (const Second& second : seconds_) {
-    // Before the first whole second has passed the one under way is all that there is.
-    if (now == first_ ? second.second == now : second.second < now && second.second >= now - whole) {
-      count += second.count;
-    }
+    if (second.second >= end - whole && second.second < end) count += second.count;
   }
   return static_cast<double>(count) / static_cast<double>(whole);
 }
