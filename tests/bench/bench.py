@@ -11,13 +11,15 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+import dashboard_scenarios  # noqa: E402
 import mqtt_scenarios  # noqa: E402
 import scenarios  # noqa: E402
 from measure import table  # noqa: E402
 from support.agent import binary  # noqa: E402
 from support.servers import REPOSITORY, KafkaServer, MosquittoServer, PostgresServer  # noqa: E402
 
-NAMES = ["null", "start", "journal", "emit", "sqlite", "path", "kafka", "postgres", "idle", "mqtt", "latency"]
+NAMES = ["null", "start", "journal", "emit", "sqlite", "path", "kafka", "postgres", "idle", "mqtt", "latency",
+         "dashboard"]
 
 
 def output_line(*command, line=0):
@@ -78,6 +80,7 @@ def measure_all(arguments, folder):
     if "latency" in arguments.only:
         with PostgresServer() as postgres, MosquittoServer() as mosquitto:
             add("latency", mqtt_scenarios.mqtt_latency, mosquitto, postgres)
+    add("dashboard", dashboard_scenarios.dashboard_viewers)
     return bench, rows
 
 

@@ -34,6 +34,12 @@ def resident_mib(pid, field="VmHWM"):
     return int(match.group(1)) / 1024 if match else 0
 
 
+def cpu_seconds(pid):
+    """CPU time of a process so far, all its threads together."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def run(command, log_path, timeout=600, expected=0):
     """Runs the command with its output in a file; raises unless it ends with the expected code in time."""
     with open(log_path, "wb") as log:

@@ -27,6 +27,7 @@ class Bench:
 
     def __init__(self, folder, quick):
         self.folder = pathlib.Path(folder)
+        self.quick = quick
         self.rounds = 2 if quick else 5
         self.null_count = 10_000_000 if quick else 100_000_000
         self.count = 100_000 if quick else 1_000_000
