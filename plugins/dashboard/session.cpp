@@ -39,6 +39,7 @@ Session::~Session() {
 }
 
 void Session::drop() {
+  state_ = State::dropped;
   stream_.close();
 }
 

@@ -26,7 +26,7 @@ class Session : public std::enable_shared_from_this<Session> {
   static constexpr std::chrono::seconds kSnapshotTime{10};  // to take one snapshot of the stream
   static constexpr std::chrono::seconds kLingerTime{2};     // to take an answer after which the connection is closed
 
-  enum class State { waiting, answering, viewing };
+  enum class State { waiting, answering, viewing, dropped };
 
   Session(Server& server, boost::asio::ip::tcp::socket socket);
   ~Session();
