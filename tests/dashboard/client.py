@@ -65,3 +65,14 @@ def events(connection):
 def descriptors(pid):
     """How many files and sockets a process has open."""
     return len(os.listdir(pathlib.Path(f"/proc/{pid}/fd")))
+
+
+def sockets(pid):
+    """How many of them are sockets: the journal opens files of its own meanwhile."""
+    count = 0
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            count += os.readlink(link).startswith("socket:")
+        except FileNotFoundError:  # has just been closed
+            continue
+    return count
