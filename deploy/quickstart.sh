@@ -7,6 +7,7 @@ source deploy/lib/common.sh
 readonly PRESET=release
 readonly BINARY=build/$PRESET/bin/hbagent
 readonly CONFIG=config/quickstart.toml
+readonly PAGE=http://127.0.0.1:3030/
 
 build() {
   local log=build/quickstart.log
@@ -19,6 +20,18 @@ build() {
     tail -n 30 "$log" >&2
     fail "the build failed; the whole output is in $log"
   }
+}
+
+# In the desktop's browser, once the agent answers; not at all when it does not in 20 s.
+show_page() {
+  local try
+  for ((try = 0; try < 100; ++try)); do
+    if (exec 3<>/dev/tcp/127.0.0.1/3030) 2>/dev/null; then
+      xdg-open "$PAGE" >/dev/null 2>&1
+      return
+    fi
+    sleep 0.2
+  done
 }
 
 case ${1-} in
@@ -34,14 +47,18 @@ say "1/3 Packages"
 deploy/install-deps.sh build || exit
 say "2/3 Build"
 build
-say "3/3 Run: 200 customers, one heart rate a second each, checked and written to a file"
+say "3/3 Run: 200 customers, one heart rate a second each, checked, watched and stored"
 mkdir -p .quickstart
 say ""
-say "  readings   .quickstart/readings.jsonl        (tail -f it in another terminal)"
+say "  live page  $PAGE"
+say "  readings   .quickstart/heartbeats.db         (sqlite3 .quickstart/heartbeats.db 'SELECT * FROM latest')"
 say "  refused    .quickstart/data/dead-letters.jsonl"
 say "  status     http://127.0.0.1:9464/api/v1/status, metrics at http://127.0.0.1:9464/metrics"
 say "  settings   $CONFIG                           (hbagent is $BINARY)"
 say ""
-say "Every second a line about the stream follows. Ctrl-C stops it cleanly."
+say "Every ten seconds a line about the stream follows. Ctrl-C stops it cleanly."
 say ""
+if [[ -n ${DISPLAY-}${WAYLAND_DISPLAY-} ]] && command -v xdg-open >/dev/null; then
+  show_page &
+fi
 exec "$BINARY" -c "$CONFIG"
