@@ -14,8 +14,8 @@ namespace hb::alert {
 class AlertProcessor {
  public:
   struct Config {
-    std::int32_t low = 45;
-    std::int32_t high = 130;
+    std::int32_t low = 50;
+    std::int32_t high = 120;
     std::int32_t hysteresis = 3;
     std::chrono::milliseconds min_duration{0};
     std::int32_t jump = 0;

@@ -62,7 +62,7 @@ DashboardSink::DashboardSink(const Config& config, Host host)
 
 void DashboardSink::open() {
   About about;
-  about.agent = host_.instance();
+  about.agent = config_.title.empty() ? std::string(host_.instance()) : config_.title;
   about.started_ms = started_ms_;
   about.window_s = config_.window.count();
   about.refresh_ms = config_.refresh.count();

@@ -19,6 +19,7 @@ class DashboardSink {
  public:
   struct Config {
     std::string listen = "127.0.0.1:3030";
+    std::string title;
     std::optional<std::string> token;
     std::vector<std::string> allowed_hosts;
     std::chrono::seconds window{900};
@@ -32,6 +33,8 @@ class DashboardSink {
   static constexpr auto options = hb::options(
       hb::option("listen", &Config::listen,
                  "Address and port of the page. One that other machines can reach needs a token."),
+      hb::option("title", &Config::title, "What is watched here, in the page's head; none: this sink's name.")
+          .example("\"Ward 3\""),
       hb::option("token", &Config::token,
                  "Whoever knows it may look: 16 or more letters, digits and signs. The page is opened once as "
                  "/?token=TOKEN; programs send Authorization: Bearer TOKEN.")

@@ -129,9 +129,10 @@ def test_a_reload_moves_the_page_and_a_changed_option_counts(agent):
             continue
     running.wait_while_running(lambda: snapshot(second)["totals"]["readings"] > 50, 20, "to show readings there")
     # The same address with another option: the new sink gets it when the old one has let go.
-    running.configure(LIVE + SINK.format(port=second) + "low = 45\n")
+    running.configure(LIVE + SINK.format(port=second) + "low = 45\ntitle = 'Ward \"3\"'\n")
     running.reload()
     running.wait_while_running(lambda: snapshot(second)["limits"]["low"] == 45, 20, "to take the option")
+    assert snapshot(second)["agent"] == 'Ward "3"'
     assert running.terminate() == 0
 
 

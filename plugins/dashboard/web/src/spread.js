@@ -56,7 +56,8 @@ function drawFrame(first, last, snapshot) {
   };
   band("low", left, low, `Low < ${low}`, "middle", low);
   band("high", high, right, `High > ${high}`, "middle", high);
-  for (let bpm = Math.ceil(left / 20) * 20; bpm <= right; bpm += 20) {
+  const apart = (x(left + 20) - x(left) < 26 ? 2 : 1) * 20; // labels of three digits need that many pixels
+  for (let bpm = Math.ceil(left / apart) * apart; x(bpm) <= width - 11; bpm += apart) {
     parts.push(svg("text", { class: "tick", x: x(bpm), y: height - 6, "text-anchor": "middle" }, String(bpm)));
   }
   parts.push(svg("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: MARGIN.top, y2: MARGIN.top }));
