@@ -1,8 +1,12 @@
 #include "database.hpp"
 
+#include <algorithm>
+#include <thread>
+#include <utility>
+
 namespace sqlite {
 
-Database::Database(const std::string& path, std::chrono::milliseconds busy_timeout) {
+Database::Database(const std::string& path, Patience patience) : patience_(std::move(patience)) {
   // A path is a path, also where it begins with "file:" or is ":memory:": the sink has made it absolute.
   const int code = sqlite3_open_v2(path.c_str(), &handle_,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
@@ -13,7 +17,21 @@ Database::Database(const std::string& path, std::chrono::milliseconds busy_timeo
     sqlite3_close_v2(handle_);
     throw error;
   }
-  sqlite3_busy_timeout(handle_, static_cast<int>(busy_timeout.count()));
+  sqlite3_busy_handler(handle_, on_busy, this);
+}
+
+int Database::on_busy(void* self, int tries) noexcept {
+  using Clock = std::chrono::steady_clock;
+  auto& database = *static_cast<Database*>(self);
+  if (tries == 0) database.busy_since_ = Clock::now();
+  const auto left = database.patience_() - (Clock::now() - database.busy_since_);
+  if (left <= Clock::duration::zero()) return 0;
+  std::this_thread::sleep_for(std::min<Clock::duration>(left, std::chrono::milliseconds(std::min(1 + tries, 20))));
+  return 1;
+}
+
+void Database::empty_wal() {
+  if (sqlite3_wal_checkpoint_v2(handle_, "main", SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) != SQLITE_OK) fail();
 }
 
 void Database::run(const std::string& sql) {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -25,8 +26,10 @@ struct SqliteError : std::runtime_error {
 // Everything here throws SqliteError.
 class Database {
  public:
-  // Opens the file, or makes it in a folder that exists.
-  Database(const std::string& path, std::chrono::milliseconds busy_timeout);
+  // Opens the file, or makes it in a folder that exists. Whoever finds the write lock taken waits while `patience`
+  // returns more than it has waited.
+  using Patience = std::function<std::chrono::milliseconds()>;
+  Database(const std::string& path, Patience patience);
   // The WAL is written back and deleted where nobody else has the file open.
   ~Database() { sqlite3_close_v2(handle_); }
   Database(const Database&) = delete;
@@ -39,12 +42,19 @@ class Database {
   std::string text(const std::string& sql);
   // Whether the file cannot be written, though it could be opened.
   bool read_only() const { return sqlite3_db_readonly(handle_, "main") == 1; }
+  // Writes all of the WAL into the open file, whatever its path names by now, and empties the WAL. It fails with
+  // SQLITE_BUSY while a reader or another writer is in the way.
+  void empty_wal();
   // Whether path no longer names the file that is open: it was deleted, moved or replaced.
   bool moved();
 
   [[noreturn]] void fail() const;
 
  private:
+  static int on_busy(void* self, int tries) noexcept;
+
+  const Patience patience_;
+  std::chrono::steady_clock::time_point busy_since_{};
   sqlite3* handle_ = nullptr;
 };
 

@@ -46,6 +46,11 @@ void SqliteSink::close() {
   } catch (const SqliteError& error) {
     host_.warn(path_ + ": heartrate_data is brought up to date at the next start: " + error.what());
   }
+  try {
+    static_cast<void>(store_->moved());
+  } catch (const SqliteError& error) {
+    set_aside_wal(error);
+  }
   store_.reset();
 }
 
@@ -61,7 +66,7 @@ void SqliteSink::write(hb::Batch batch) {
       }
       store_->write(batch.readings(), accepted_, verdicts_);
       // Asked behind the commit: what went into a file that has no name any more is not delivered.
-      if (store_->moved()) throw hb::Reopen(path_ + ": the file was deleted, moved or replaced; it is opened again");
+      if (is_moved()) throw hb::Reopen(path_ + ": the file was deleted, moved or replaced; it is opened again");
       store_->checkpoint();
     } catch (const SqliteError& error) {
       raise(error, path_);
@@ -75,6 +80,27 @@ void SqliteSink::write(hb::Batch batch) {
       batch.duplicate(verdict.index);
     }
   }
+}
+
+bool SqliteSink::is_moved() {
+  try {
+    return store_->moved();
+  } catch (const SqliteError& error) {
+    throw hb::Retry(path_ + ": the file was deleted, moved or replaced, and " + path_ +
+                    "-wal, which belongs to the old one, cannot be written back to it: end who reads it (" +
+                    error.what() + ")");
+  }
+}
+
+// It holds what was delivered to a file of another name: neither to be lost nor to be taken for the new file's.
+void SqliteSink::set_aside_wal(const SqliteError& error) {
+  const std::string wal = path_ + "-wal", aside = path_ + "-wal-of-the-moved-file";
+  std::error_code failure;
+  std::filesystem::rename(wal, aside, failure);
+  host_.error(path_ + ": the file was moved or replaced, and the last readings could not be written back to it (" +
+              error.what() + "): " +
+              (failure ? wal + " cannot be renamed: " + failure.message()
+                       : "they are in " + aside + "; put it beside the moved file, as its -wal, and open that one"));
 }
 
 void SqliteSink::check(hb::Batch batch) {
@@ -126,13 +152,13 @@ bool SqliteSink::keep_up_once(std::string& failure) {
   try {
     if (store_->flush_due()) store_->flush_latest();
     bool more = store_->catch_up_piece();
-    if (config_.retention) {
+    if (config_.retention && !store_->wal_too_large()) {
       more |= store_->delete_piece(host_.now_us() - std::chrono::microseconds(*config_.retention).count());
       more |= store_->shrink_piece();
     }
     store_->checkpoint();
     return more;
-  } catch (const SqliteError& error) {
+  } catch (const std::exception& error) {
     failure = error.what();
     return false;
   }

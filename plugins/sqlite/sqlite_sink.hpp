@@ -30,6 +30,8 @@ class SqliteSink {
 
  private:
   void check(hb::Batch batch);
+  bool is_moved();  // hb::Retry where what belongs to the moved file cannot be written back to it
+  void set_aside_wal(const SqliteError& error);
   // Flushes, catches up, deletes and shrinks between the writes, until told to stop.
   void keep_up(const std::stop_token& stop);
   // One step of each job. True: there is more to do.

@@ -16,6 +16,8 @@ constexpr std::size_t kPendingCustomers = 50'000;
 // How much the WAL grows between two checkpoints: 16 MiB in pages of 8 KiB, so that a page which is written again and
 // again is written back once.
 constexpr std::int64_t kCheckpointPages = 2000;
+constexpr std::chrono::milliseconds kHurry{100};
+constexpr std::chrono::milliseconds kStopPatience{1000};
 
 constexpr const char* kInsert =
     "INSERT INTO heartbeats (customer_id, time, heart_rate, flags, received_at) VALUES (?1, ?2, ?3, ?4, ?5) "
@@ -70,7 +72,7 @@ Store::Store(const Config& config, const std::string& path, hb::Host host)
     : config_(config),
       path_(path),
       host_(host),
-      database_(path, config.timeout),
+      database_(path, [this] { return patience(); }),
       applied_(set_up(database_, config_, path_, host_)),
       insert_(database_, kInsert),
       mark_(database_, kMark),
@@ -239,17 +241,28 @@ void Store::checkpoint() {
 // A restart waits for readers, if shortly, so that a steady succession of them cannot make the WAL grow for ever.
 void Store::write_back(bool restart) {
   int pages = 0, written = 0;
-  sqlite3_busy_timeout(database_.handle(), 100);
+  hurries_ = true;
   const int code = sqlite3_wal_checkpoint_v2(
       database_.handle(), "main", restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &pages, &written);
   const std::string failure = code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED
                                   ? ""
                                   : sqlite3_errmsg(database_.handle());
-  sqlite3_busy_timeout(database_.handle(), static_cast<int>(config_.timeout.count()));
+  hurries_ = false;
   checkpoint_failure_ = failure;
   const bool whole = code == SQLITE_OK && pages == written;
   checkpointed_at_ = wal_pages_;
   if (whole && restart) wal_pages_ = checkpointed_at_ = 0;
+}
+
+std::chrono::milliseconds Store::patience() const {
+  if (hurries_) return std::min(config_.timeout, kHurry);
+  return host_.stopping() ? std::min(config_.timeout, kStopPatience) : config_.timeout;
+}
+
+bool Store::moved() {
+  if (!database_.moved()) return false;
+  database_.empty_wal();
+  return true;
 }
 
 bool Store::wal_too_large() {

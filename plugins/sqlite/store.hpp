@@ -55,11 +55,15 @@ class Store {
   std::int64_t wal_bytes() const { return wal_pages_ * page_size_; }
   // The file cannot grow beyond: a full disk, for tests.
   void limit_pages(int pages) { database_.run("PRAGMA max_page_count = " + std::to_string(pages)); }
-  bool moved() { return database_.moved(); }
+  // Whether the path no longer names the open file. What is in the WAL then belongs to a file of another name, which
+  // gets it: SQLite would drop it, or take it for that of the file that has the name now.
+  bool moved();
 
  private:
   static int on_commit(void* self, sqlite3* database, const char* name, int pages);
   void insert(std::span<const hb::Reading> all, std::span<const std::uint32_t> chosen, std::vector<Verdict>& verdicts);
+  // How long a lock of another program's is waited for.
+  std::chrono::milliseconds patience() const;
   void write_back(bool restart);
   void mark_unflushed();
   void show_latest();
@@ -68,6 +72,7 @@ class Store {
   const Config& config_;
   const std::string path_;
   hb::Host host_;
+  bool hurries_ = false;  // only the WAL is written back
   Database database_;
   const int applied_;  // migrations; done before the statements are prepared
   Statement insert_, mark_, unmark_, show_, show_between_, first_mark_, raise_mark_, piece_end_, catch_up_end_, delete_,

@@ -40,11 +40,12 @@ struct File {
     config.timeout = std::chrono::milliseconds(200);
     return config;
   }
-  sqlite::Database open() const { return {path, std::chrono::seconds(5)}; }
+  static std::chrono::milliseconds patience() { return std::chrono::seconds(5); }
+  sqlite::Database open() const { return {path, patience}; }
   void run(const std::string& sql) const { open().run(sql); }
   // The rows' first column.
   std::vector<std::string> rows(const std::string& sql) const {
-    sqlite::Database database(path, std::chrono::seconds(5));
+    sqlite::Database database(path, patience);
     sqlite::Statement statement(database, sql.c_str());
     std::vector<std::string> found;
     while (statement.next()) found.push_back(statement.text(0));

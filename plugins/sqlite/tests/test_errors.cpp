@@ -138,3 +138,76 @@ TEST_CASE("readings are not delivered into a file that was deleted while it was 
   CHECK(sink.write({make_reading("a", kNow, 61)})[0].verdict == 0);
   CHECK(file.count() == "1");
 }
+
+TEST_CASE("a file that was moved away keeps all that was stored in it, and the next one begins empty") {
+  File file;
+  TestSink sink(file.config());
+  sink.sink->open();
+  sink.write(make_series(3000, 10));  // in the write-ahead log so far
+  File moved;
+  std::filesystem::rename(file.path, moved.path);
+  const auto [status, text] = outcome_of([&] { sink.write({make_reading("b", kNow, 61)}); });
+  CHECK(status == HB_REOPEN);
+  sink.sink->open();
+  CHECK(sink.write({make_reading("b", kNow, 61)})[0].verdict == 0);
+  sink.sink->close();
+  CHECK(file.count() == "1");
+  CHECK(moved.value("SELECT count(*) FROM heartbeats WHERE customer_id <> 'b'") == "3000");
+  CHECK(moved.value("PRAGMA integrity_check") == "ok");
+}
+
+TEST_CASE("a file that is put in the place of the open one gets nothing of the old one's log") {
+  File file;
+  TestSink sink(file.config());
+  sink.sink->open();
+  sink.write(make_series(20'000, 10));
+  File other;
+  file.run("VACUUM INTO '" + other.path + "'");
+  other.run("DELETE FROM heartbeats WHERE customer_id <> 'c1'; VACUUM");
+  sink.write(make_series(3000, 5, kNow + 3000 * kSecond));
+  const std::string kept = other.count();
+  for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(other.path + suffix);
+  std::filesystem::rename(other.path, file.path);
+  CHECK(outcome_of([&] { sink.write({make_reading("b", kNow, 61)}); }).first == HB_REOPEN);
+  sink.sink->open();
+  CHECK(file.value("PRAGMA integrity_check") == "ok");
+  CHECK(file.count() == kept);
+  CHECK(sink.write({make_reading("b", kNow, 61)})[0].verdict == 0);
+}
+
+TEST_CASE("while somebody reads a file that was moved, the new one is not begun") {
+  File file;
+  TestSink sink(file.config());
+  sink.sink->open();
+  sink.write(make_series(3000, 10));
+  auto reader = std::make_unique<sqlite::Database>(file.path, File::patience);
+  reader->run("BEGIN");
+  CHECK(reader->number("SELECT count(*) FROM heartbeats") == 3000);
+  sink.write(make_series(100, 10, kNow + 100 * kSecond));
+  File moved;
+  std::filesystem::rename(file.path, moved.path);
+  const auto [status, text] = outcome_of([&] { sink.write({make_reading("b", kNow, 61)}); });
+  CHECK(status == HB_RETRY);
+  CHECK_THAT(text, contains_text("heartbeats.db-wal, which belongs to the old one"));
+  CHECK_FALSE(std::filesystem::exists(file.path));
+  reader->run("COMMIT");
+  reader.reset();
+  CHECK(outcome_of([&] { sink.write({make_reading("b", kNow, 61)}); }).first == HB_REOPEN);
+  sink.sink->close();
+  CHECK(moved.value("SELECT count(*) FROM heartbeats WHERE customer_id <> 'b'") == "3100");
+}
+
+TEST_CASE("a stop does not wait for a lock as long as the timeout") {
+  File file;
+  Config config = file.config();
+  config.timeout = std::chrono::minutes(1);
+  TestSink sink(config);
+  sink.sink->open();
+  sink.write({make_reading("a", kNow, 60)});
+  sqlite::Database other = file.open();
+  other.run("BEGIN IMMEDIATE");
+  sink.host.stop();
+  const auto begin = std::chrono::steady_clock::now();
+  sink.sink->close();
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
+}

@@ -48,7 +48,7 @@ TEST_CASE("the documented queries use the keys") {
   File file;
   auto config = file.config();
   const auto plan = [&](const std::string& sql) {
-    sqlite::Database database(file.path, std::chrono::seconds(5));
+    sqlite::Database database(file.path, File::patience);
     sqlite::Statement statement(database, ("EXPLAIN QUERY PLAN " + sql).c_str());
     std::string text;
     while (statement.next()) text += statement.text(3) + '\n';

@@ -115,7 +115,7 @@ TEST_CASE("the write-ahead log stays small, and a reader that holds it up stops 
   for (int i = 0; i < 20; ++i, from += 20'000) sink.write({from, from + 20'000});
   CHECK(wal() < 20ULL << 20);
 
-  auto reader = std::make_unique<sqlite::Database>(file.path, std::chrono::seconds(1));
+  auto reader = std::make_unique<sqlite::Database>(file.path, File::patience);
   reader->run("BEGIN");
   CHECK(reader->number("SELECT count(*) FROM heartbeats") == 400'000);
   std::pair<std::int32_t, std::string> outcome{HB_OK, ""};
