@@ -13,6 +13,10 @@ Limits limits_of(const AlertProcessor::Config& config) {
   if (config.low > 0 && config.high > 0 && config.low >= config.high) {
     throw Failed("low = " + std::to_string(config.low) + " is not below high = " + std::to_string(config.high));
   }
+  if (config.high > 0 && config.high <= config.hysteresis) {
+    throw Failed("hysteresis = " + std::to_string(config.hysteresis) + ": with high = " + std::to_string(config.high) +
+                 " no rate would end an alert");
+  }
   if (config.low > 0 && config.high > 0 && config.low + config.hysteresis > config.high - config.hysteresis) {
     throw Failed("hysteresis = " + std::to_string(config.hysteresis) + ": between low = " + std::to_string(config.low) +
                  " and high = " + std::to_string(config.high) + " no rate would end an alert");

@@ -103,6 +103,24 @@ TEST_CASE("a late reading, or one that comes again, is judged by the alerts that
   CHECK(at_once.judge(kLimits, kStart + kSecond, 52) == 0);
 }
 
+TEST_CASE("one reading that is dated far ahead does not silence its customer") {
+  Limits limits = kLimits;
+  limits.min_duration_us = 2 * kSecond;
+  AlertState state;
+  state.judge(limits, kStart, 70);
+  state.judge(limits, kStart + 290 * kSecond, 70);
+  std::vector<std::uint16_t> flags;
+  for (int second = 1; second <= 6; ++second) flags.push_back(state.judge(limits, kStart + second * kSecond, 190));
+  CHECK(flags == std::vector<std::uint16_t>{0, 0, 0, 0, kHigh, kHigh});
+  // Late ones between those in time are none that show it.
+  AlertState two_clocks;
+  for (int second = 0; second < 10; ++second) {
+    two_clocks.judge(kLimits, kStart + (second + 3) * kSecond, second == 0 ? 130 : 118);
+    CHECK(two_clocks.judge(kLimits, kStart + second * kSecond, 118) == 0);
+  }
+  CHECK(two_clocks.judge(kLimits, kStart + 20 * kSecond, 118) == kHigh);
+}
+
 TEST_CASE("times at the ends of their range overflow nothing") {
   AlertState state;
   CHECK(state.judge(kLimits, std::numeric_limits<std::int64_t>::min(), 130) == kHigh);
@@ -184,5 +202,6 @@ TEST_CASE("more customers than the bound: those seen last are remembered, and it
 TEST_CASE("limits that contradict each other are refused") {
   CHECK_THROWS_WITH(processor_with({.low = 130, .high = 120}), contains_text("is not below high"));
   CHECK_THROWS_WITH(processor_with({.low = 100, .high = 105, .hysteresis = 3}), contains_text("no rate would end"));
-  CHECK_NOTHROW(processor_with({.low = 0, .high = 2, .hysteresis = 3}));
+  CHECK_THROWS_WITH(processor_with({.low = 0, .high = 60, .hysteresis = 60}), contains_text("no rate would end"));
+  CHECK_NOTHROW(processor_with({.low = 0, .high = 60, .hysteresis = 59}));
 }
