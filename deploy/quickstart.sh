@@ -3,11 +3,14 @@
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 source deploy/lib/common.sh
+source deploy/lib/process.sh
 
 readonly PRESET=release
 readonly BINARY=build/$PRESET/bin/hbagent
 readonly CONFIG=config/quickstart.toml
-readonly PAGE=http://127.0.0.1:3030/
+# As the configuration has them: of the status first, then of the page.
+mapfile -t PORTS < <(sed -n 's/^listen = "127\.0\.0\.1:\([0-9]*\)".*/\1/p' "$CONFIG")
+readonly PORTS PAGE=http://127.0.0.1:${PORTS[1]}/
 
 build() {
   local log=build/quickstart.log
@@ -22,11 +25,21 @@ build() {
   }
 }
 
+check_ports() {
+  local port holder
+  command -v ss >/dev/null || return 0
+  for port in "${PORTS[@]}"; do
+    if holder=$(port_holder "$port"); then
+      fail "port $port is taken by $holder: stop that, or give another one in $CONFIG"
+    fi
+  done
+}
+
 # In the desktop's browser, once the agent answers; not at all when it does not in 20 s.
 show_page() {
   local try
   for ((try = 0; try < 100; ++try)); do
-    if (exec 3<>/dev/tcp/127.0.0.1/3030) 2>/dev/null; then
+    if (exec 3<>"/dev/tcp/127.0.0.1/${PORTS[1]}") 2>/dev/null; then
       xdg-open "$PAGE" >/dev/null 2>&1
       return
     fi
@@ -47,13 +60,14 @@ say "1/3 Packages"
 deploy/install-deps.sh build || exit
 say "2/3 Build"
 build
+check_ports
 say "3/3 Run: 200 customers, one heart rate a second each, checked, watched and stored"
 mkdir -p .quickstart
 say ""
 say "  live page  $PAGE"
 say "  readings   .quickstart/heartbeats.db         (sqlite3 .quickstart/heartbeats.db 'SELECT * FROM latest')"
 say "  refused    .quickstart/data/dead-letters.jsonl"
-say "  status     http://127.0.0.1:9464/api/v1/status, metrics at http://127.0.0.1:9464/metrics"
+say "  status     http://127.0.0.1:${PORTS[0]}/api/v1/status, metrics at http://127.0.0.1:${PORTS[0]}/metrics"
 say "  settings   $CONFIG                           (hbagent is $BINARY)"
 say ""
 say "Every ten seconds a line about the stream follows. Ctrl-C stops it cleanly."

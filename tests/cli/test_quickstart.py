@@ -48,6 +48,11 @@ def test_the_quickstart_serves_a_live_page_fills_a_database_and_stops_cleanly(tm
     assert count > 400 and 190 <= customers <= 200 and 1 <= lowest and highest <= 300
 
 
+def test_the_quickstart_script_reads_both_addresses_out_of_the_configuration():
+    lines = (REPOSITORY / "config" / "quickstart.toml").read_text().splitlines()
+    assert [line.split()[2] for line in lines if line.startswith("listen")] == ['"127.0.0.1:9464"', '"127.0.0.1:3030"']
+
+
 def test_the_quickstart_script_names_what_it_does_not_know():
     result = subprocess.run([REPOSITORY / "deploy" / "quickstart.sh", "--fast"], capture_output=True, text=True)
     assert result.returncode != 0 and "--fast" in result.stderr
