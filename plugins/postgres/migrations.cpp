@@ -8,6 +8,8 @@
 namespace postgres {
 namespace {
 
+constexpr const char* kLockNotAvailable = "55P03";  // lock_timeout
+
 // COLLATE "C" makes the key 1.5 to 2 times as fast as a language's collation. fillfactor 50 keeps the updates of
 // heartrate_data on their own page (HOT). Partitions copy the indexes and checks of heartbeats. Without
 // autosummarize the BRIN index leaves out what came in since the last vacuum, up to a fifth of a partition, and a query
@@ -74,8 +76,28 @@ void check_not_newer(int version, std::span<const Migration> all) {
   }
 }
 
-int apply(pqxx::work& transaction, const Settings& settings, std::span<const Migration> all) {
-  lock_schema(transaction, settings);
+// The lock of one schema. The first number is "hbpg"; advisory locks are the database's, so the schema is part of it.
+std::string lock_numbers(pqxx::work& transaction, const Settings& settings) {
+  return "1751281767, hashtext(" + transaction.quote(settings.schema) + ')';
+}
+
+// "backend 4711 of role NAME". Any role of the database may take the lock, so it matters whose session it is.
+std::string lock_holder(pqxx::work& transaction, const Settings& settings) {
+  // pg_locks shows the two numbers of an advisory lock as unsigned.
+  const auto found = transaction.exec(
+      "SELECT l.pid, a.usename FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid "
+      "WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = 1751281767 "
+      "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+      "AND l.objid::bigint = hashtext(" +
+      transaction.quote(settings.schema) + ")::bigint & 4294967295");
+  if (found.empty()) return "a session that has just ended";
+  std::string holder = "backend " + found[0][0].as<std::string>();
+  if (!found[0][1].is_null()) holder += " of role " + found[0][1].as<std::string>();
+  return holder;
+}
+
+int apply(pqxx::work& transaction, const Settings& settings, hb::Host host, std::span<const Migration> all) {
+  lock_schema(transaction, settings, host);
   const int version = current_version(transaction, settings);  // again: another agent may just have done it
   check_not_newer(version, all);
   const auto schema = transaction.quote(settings.schema);
@@ -141,9 +163,18 @@ std::span<const Migration> migrations() {
   return kMigrations;
 }
 
-void lock_schema(pqxx::work& transaction, const Settings& settings) {
-  // The first number is "hbpg"; the lock is the database's, so the schema is part of it.
-  transaction.exec("SELECT pg_advisory_xact_lock(1751281767, hashtext(" + transaction.quote(settings.schema) + "))");
+void lock_schema(pqxx::work& transaction, const Settings& settings, hb::Host host) {
+  const std::string numbers = lock_numbers(transaction, settings);
+  if (transaction.exec("SELECT pg_try_advisory_xact_lock(" + numbers + ")")[0][0].as<bool>()) return;
+  const std::string what = "the lock of schema " + settings.schema + ", held by " + lock_holder(transaction, settings) +
+                           ": another agent migrates it or makes partitions, or somebody holds the lock";
+  host.info("waits for " + what);
+  try {
+    transaction.exec("SELECT pg_advisory_xact_lock(" + numbers + ")");  // no longer than the session's lock_timeout
+  } catch (const pqxx::sql_error& error) {
+    if (error.sqlstate() != kLockNotAvailable) throw;
+    throw ServerError(kLockNotAvailable, "waited in vain for " + what);
+  }
 }
 
 int migrate(const Settings& settings, hb::Host host, std::span<const Migration> all) {
@@ -152,7 +183,7 @@ int migrate(const Settings& settings, hb::Host host, std::span<const Migration> 
     in_transaction(settings, host, settings.timeout, [&](pqxx::work& transaction) {
       const int version = current_version(transaction, settings);
       check_not_newer(version, all);
-      if (version < all.back().version) applied = apply(transaction, settings, all);
+      if (version < all.back().version) applied = apply(transaction, settings, host, all);
     });
   } catch (const ServerError& error) {
     if (error.sqlstate != "42501") throw;

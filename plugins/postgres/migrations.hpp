@@ -25,7 +25,9 @@ int migrate(const Settings& settings, hb::Host host, std::span<const Migration> 
 // Throws hb::Failed where the tables are not there or not as the sink writes them.
 void verify(const Settings& settings, hb::Host host);
 
-// Held, for the transaction, by whoever changes the schema or adds or drops partitions.
-void lock_schema(pqxx::work& transaction, const Settings& settings);
+// Held, for the transaction, by whoever changes the schema or adds partitions. Where it is taken the log says by whom,
+// and after the session's lock_timeout (half of Settings::timeout) so does a ServerError 55P03, which is tried again.
+// [any thread]
+void lock_schema(pqxx::work& transaction, const Settings& settings, hb::Host host);
 
 }  // namespace postgres

@@ -134,7 +134,7 @@ bool Upkeep::add_partitions(std::span<const std::int64_t> times, Silence* silenc
   std::size_t made = 0;
   std::shared_ptr<const Coverage> seen;
   const auto add = [&](pqxx::work& transaction) {
-    lock_schema(transaction, settings_);
+    lock_schema(transaction, settings_, host_);
     Partitions partitions = read_partitions(transaction);
     const auto ranges = coverage_of(partitions).missing(times, interval_us());
     for (const TimeRange& range : ranges) {

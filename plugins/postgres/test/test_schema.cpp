@@ -152,6 +152,30 @@ TEST_CASE("an older schema is migrated once, and a newer one is left alone") {
   CHECK(text.find("version 2") != std::string::npos);
 }
 
+TEST_CASE("a start that meets the schema's lock says who holds it, and goes on when it is free") {
+  Database database;
+  auto config = config_for(database.name);
+  config.timeout = std::chrono::seconds(2);
+  // Another schema's lock is nobody's business here.
+  database.sql.run("SELECT pg_advisory_lock(1751281767, hashtext('other'))");
+  Sql admin(Server::instance().uri(database.name, "postgres"));
+  admin.run("SELECT pg_advisory_lock(1751281767, hashtext('public'))");
+  const std::string holder = "backend " + admin.value("SELECT pg_backend_pid()") + " of role postgres";
+  TestSink sink(config);
+  const auto [status, text] = outcome_of([&] { sink.sink->open(); });
+  CHECK(status == HB_RETRY);
+  CHECK_THAT(text, contains_text(
+                       "waited in vain for the lock of schema public, held by " + holder +
+                       ": another agent migrates it or makes partitions, or somebody holds the lock (SQLSTATE 55P03)"));
+  const auto logs = sink.host.logs();
+  CHECK(std::any_of(logs.begin(), logs.end(), [&](const auto& log) {
+    return log.second.find("waits for the lock of schema public, held by " + holder) != std::string::npos;
+  }));
+  CHECK(database.sql.value("SELECT to_regclass('heartbeats') IS NULL") == "t");
+  admin.run("SELECT pg_advisory_unlock_all()");
+  CHECK(outcome_of([&] { sink.sink->open(); }).first == HB_OK);
+}
+
 TEST_CASE("a migration that fails leaves nothing behind") {
   Database database;
   const auto settings = postgres::make_settings(config_for(database.name));
