@@ -1,7 +1,6 @@
 """The alert rules' queries and thresholds on readings of this moment, from the pipeline."""
 
 import datetime
-import operator
 
 import pytest
 
@@ -9,6 +8,23 @@ from . import conftest, provisioned, story
 
 COMPARE = {"gt": lambda value, params: value > params[0],
            "outside_range": lambda value, params: not params[0] <= value <= params[1]}
+
+
+def wide(rows):
+    """{label value: [its value at each time]} of a query's rows, as LongToWide of Grafana's plugin SDK makes it: a row
+    of each time, None where a series has no value then."""
+    series = {}
+    times = []
+    for row in rows:
+        if not times or row["time"] > times[-1]:
+            times.append(row["time"])
+            for values in series.values():
+                values.append(None)
+        if row["time"] < times[-1]:
+            raise ValueError("long series must be sorted ascending by time to be converted")
+        (value,) = [value for name, value in row.items() if name not in ("time", "customer_id")]
+        series.setdefault(row.get("customer_id"), [None] * len(times))[-1] = value
+    return series
 
 
 def firing(reader, uid):
@@ -20,12 +36,19 @@ def firing(reader, uid):
     evaluator = condition["evaluator"]
     now = datetime.datetime.now(datetime.timezone.utc)
     # The range does not matter: these queries have their own.
-    rows = sorted(reader.rows(provisioned.macros.expand(query["rawSql"], now, now)), key=operator.itemgetter("time"))
-    last = {}
-    for row in rows:
-        (value,) = [value for name, value in row.items() if name not in ("time", "customer_id")]
-        last[row.get("customer_id")] = value
-    return {label: value for label, value in last.items() if COMPARE[evaluator["type"]](value, evaluator["params"])}
+    rows = reader.rows(provisioned.macros.expand(query["rawSql"], now, now))
+    # "last" is the value of the last row, not the last value that there is; without one nothing fires.
+    last = {label: values[-1] for label, values in wide(rows).items()}
+    return {label: value for label, value in last.items()
+            if value is not None and COMPARE[evaluator["type"]](value, evaluator["params"])}
+
+
+def test_rows_become_series_as_grafana_makes_them():
+    rows = [{"time": 1, "customer_id": "a", "heart_rate": 180}, {"time": 1, "customer_id": "b", "heart_rate": 30},
+            {"time": 2, "customer_id": "c", "heart_rate": 190}]
+    assert wide(rows) == {"a": [180, None], "b": [30, None], "c": [None, 190]}
+    with pytest.raises(ValueError, match="sorted"):
+        wide(reversed(rows))
 
 
 @pytest.fixture
@@ -48,6 +71,12 @@ def test_silence_fires_after_a_minute_and_where_nothing_is_stored(empty, now_sto
     assert firing(now_stored([("a", 5, 70, "")]), "hbagent-silent") == {}
     silent = firing(now_stored([("a", 90, 70, "")]), "hbagent-silent")
     assert 90 <= silent[None] < 110
+
+
+def test_a_clock_that_is_ahead_is_not_silence(now_stored):
+    reader = now_stored([("ahead", -60, 70, "")])
+    assert reader.rows("SELECT time > now() AT TIME ZONE 'UTC' AS ahead FROM heartrate_data") == [{"ahead": True}]
+    assert firing(reader, "hbagent-silent") == {}
 
 
 def test_customers_out_of_their_limits_fire_one_by_one(now_stored):
