@@ -36,6 +36,17 @@ SELECT format('GRANT CONNECT ON DATABASE %I TO grafana', current_database()) \ge
 SELECT format('GRANT USAGE ON SCHEMA %I TO grafana', :'schema')
   WHERE EXISTS (SELECT FROM pg_namespace WHERE nspname = :'schema') \gexec
 
+-- TEMPORARY is everybody's by default, and temporary tables fill the disk. Taken away only in a database
+-- of the sink's own: in another one somebody else may use them. The owner keeps it.
+SELECT format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', datname) FROM pg_database
+  WHERE datname = current_database() AND pg_get_userbyid(datdba) = :'owner' \gexec
+SELECT format('REVOKE TEMPORARY ON DATABASE %I FROM grafana', current_database()) \gexec
+SELECT has_database_privilege('grafana', current_database(), 'TEMPORARY') AS has_temporary \gset
+\if :has_temporary
+  \warn 'role.sql: the role grafana may make temporary tables: the database is not the sink''s own. To end that for all:'
+  \warn '          REVOKE TEMPORARY ON DATABASE ... FROM PUBLIC'
+\endif
+
 -- Tables that the sink makes later: without this the dashboards would stay empty until somebody runs this file again.
 SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT SELECT ON TABLES TO grafana', :'owner', :'schema')
   WHERE EXISTS (SELECT FROM pg_namespace WHERE nspname = :'schema') \gexec

@@ -48,9 +48,10 @@ class Reader:
 
 
 def make_role(database):
-    """Runs role.sql as its head says."""
-    subprocess.run(["psql", "-X", "-q", "-d", database.superuser_uri, "-f", provisioned.FOLDER / "role.sql"], check=True,
-                   env={**os.environ, "GRAFANA_DB_PASSWORD": "grafana"})
+    """Runs role.sql as its head says. Returns what it said."""
+    return subprocess.run(["psql", "-X", "-q", "-d", database.superuser_uri, "-f", provisioned.FOLDER / "role.sql"],
+                          check=True, stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, "GRAFANA_DB_PASSWORD": "grafana"}).stderr
 
 
 def run_agent(config, folder):

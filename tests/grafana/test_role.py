@@ -49,8 +49,20 @@ def test_it_changes_nothing_even_when_it_asks_to(empty, postgres):
         for sql in ("INSERT INTO heartbeats VALUES ('a', now(), 70)", "UPDATE heartrate_data SET heart_rate = 1",
                     "DELETE FROM heartbeats", "TRUNCATE heartbeats", "DROP TABLE heartrate_data",
                     "DELETE FROM heartbeat_unflushed", "CREATE TABLE mine (i int)", "COPY heartbeats TO '/tmp/x'",
-                    "CREATE ROLE another", "SET ROLE hbagent"):
+                    "CREATE TEMPORARY TABLE mine (i int)", "CREATE ROLE another", "SET ROLE hbagent"):
             assert refused(connection, sql) == "42501", sql
+    finally:
+        connection.close()
+
+
+def test_in_a_database_that_is_not_the_sinks_temporary_tables_stay_and_it_says_so(postgres):
+    database = postgres.new_database()
+    database.execute(f"ALTER DATABASE {database.name} OWNER TO postgres", superuser=True)
+    assert "may make temporary tables" in conftest.make_role(database)
+    connection = session(postgres, database)
+    try:
+        assert refused(connection, "SET default_transaction_read_only = off") is None
+        assert refused(connection, "CREATE TEMPORARY TABLE mine (i int)") is None
     finally:
         connection.close()
 
