@@ -217,7 +217,8 @@ TEST_CASE("csv: what headers add to failed lines stays within four times the pay
   CHECK(all.back().element == "x");
   CHECK(all.back().outcome.reason == Reason::bad_csv);
   // What is no dead letter takes nothing of the bound, and each payload has one of its own.
-  decoder.decode({header + "\na,2026-01-15T11:59:58Z,0," + "\n", "", kNow, false}, all);
+  const std::string discarded = header + "\na,2026-01-15T11:59:58Z,0,\n";
+  decoder.decode({discarded, "", kNow, false}, all);
   CHECK(all.front().outcome.reason == Reason::zero_bpm);
   CHECK(all.front().element == "a,2026-01-15T11:59:58Z,0,");
   decoder.decode({payload, "", kNow, false}, all);
