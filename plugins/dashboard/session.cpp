@@ -79,7 +79,7 @@ void Session::answer() {
   const bool head = request.method() == http::verb::head;
   Answer answer = answer_of(head);
   // A body is never read: nobody can tell where the next request would begin.
-  const bool has_body = parser_->chunked() || parser_->content_length_remaining().value_or(0) > 0;
+  const bool has_body = !parser_->is_done();  // after the header: one that is chunked, or whose length is not 0
   if (!answer.stream) return send(std::move(answer), !head, request.keep_alive() && !has_body && answer.status != 405);
   if (head) return send(std::move(answer), false, false);
   answer_ = std::move(answer);
