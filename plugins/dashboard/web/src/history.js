@@ -28,7 +28,7 @@ export class History {
     try {
       const fresh = ids.filter((id) => !this.#series.has(id));
       const known = ids.filter((id) => this.#series.has(id));
-      const since = Math.min(...known.map((id) => this.#end(id))) - OVERLAP_S;
+      const since = Math.max(0, Math.min(...known.map((id) => this.#end(id))) - OVERLAP_S); // 0: a clock that begins at 1970
       const answers = await Promise.all([
         fresh.length ? get("history", fresh.map((id) => ["customer", id])) : null,
         known.length ? get("history", [...known.map((id) => ["customer", id]), ["since_s", String(since)]]) : null,
@@ -47,7 +47,9 @@ export class History {
 
   #take({ from_s, series }) {
     for (const { id, values } of series) {
-      const old = this.#series.get(id);
+      let old = this.#series.get(id);
+      // The agent's clock was set: these are two time axes, which do not go together.
+      if (old && (from_s < old.from || from_s - old.from > 2 * this.#window)) old = undefined;
       const kept = old ? old.values.slice(0, Math.max(0, from_s - old.from)) : [];
       const from = old ? old.from : from_s;
       while (old && kept.length < from_s - from) kept.push(null); // a hole between the two answers
