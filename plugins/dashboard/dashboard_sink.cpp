@@ -1,6 +1,7 @@
 #include "dashboard_sink.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include "listen.hpp"
 
@@ -10,16 +11,18 @@ namespace {
 constexpr std::size_t kLeastToken = 16;             // characters
 constexpr std::uint64_t kMostSlots = 128ULL << 20;  // of 4 bytes each: 512 MiB
 
-// What a cookie can hold as it is (RFC 6265, cookie-octet).
-bool is_cookie_character(char c) {
-  return c > ' ' && c < 0x7F && c != '"' && c != ',' && c != ';' && c != '\\';
+// What a cookie (RFC 6265, cookie-octet) and the value in ?token=TOKEN both hold as it is: in an address '+' is a
+// blank, '&' and '#' end the value, and '%' begins a code.
+bool is_token_character(char c) {
+  return c > ' ' && c < 0x7F && std::string_view("\",;\\+&#%").find(c) == std::string_view::npos;
 }
 
 void check_token(const std::string& token) {
-  if (token.size() < kLeastToken || !std::all_of(token.begin(), token.end(), is_cookie_character)) {
-    throw Failed("token: must have " + std::to_string(kLeastToken) +
-                 " or more characters, of printable ASCII without blanks, quotes, commas, semicolons and backslashes; "
-                 "`openssl rand -hex 16` makes one");
+  if (token.size() < kLeastToken || !std::all_of(token.begin(), token.end(), is_token_character)) {
+    throw Failed(
+        "token: must have " + std::to_string(kLeastToken) +
+        " or more characters, of printable ASCII without blanks and without any of \" , ; \\ + & # %, which an "
+        "address or a cookie would change; `openssl rand -hex 16` makes one");
   }
 }
 

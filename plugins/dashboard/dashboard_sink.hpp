@@ -35,9 +35,10 @@ class DashboardSink {
                  "Address and port of the page. One that other machines can reach needs a token."),
       hb::option("title", &Config::title, "What is watched here, in the page's head; none: this sink's name.")
           .example("\"Ward 3\""),
-      hb::option("token", &Config::token,
-                 "Whoever knows it may look: 16 or more letters, digits and signs. The page is opened once as "
-                 "/?token=TOKEN; programs send Authorization: Bearer TOKEN.")
+      hb::option(
+          "token", &Config::token,
+          "Whoever knows it may look: 16 or more letters, digits and signs but \" , ; \\ + & # %. The page is opened "
+          "as /?token=TOKEN, once each time the browser is started; programs send Authorization: Bearer TOKEN.")
           .secret(),
       hb::option("allowed_hosts", &Config::allowed_hosts,
                  "More names that browsers may reach the page by, such as that of a reverse proxy, without a port.")

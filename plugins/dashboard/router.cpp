@@ -16,12 +16,15 @@ constexpr std::string_view kSecurity =
     "Cross-Origin-Resource-Policy: same-origin\r\n"
     "Cross-Origin-Opener-Policy: same-origin\r\n";
 
+// Relative, so that it also holds below a proxy's path.
+constexpr std::string_view kToPage = "Cache-Control: no-store\r\nLocation: ./\r\n";
+
 constexpr std::string_view kLogIn =
     "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>hbagent: token needed</title></head>\n"
     "<body><main><h1>A token is needed</h1>\n"
-    "<p>Open this page once as <code>/?token=TOKEN</code>, with the token of the sink's configuration. Programs send "
-    "it "
-    "as <code>Authorization: Bearer TOKEN</code>.</p></main></body>\n</html>\n";
+    "<p>Open this page as <code>?token=TOKEN</code>, with the token of the sink's configuration; this browser then "
+    "remembers it until it is closed. Programs send it as <code>Authorization: Bearer TOKEN</code>.</p></main></body>\n"
+    "</html>\n";
 
 std::string_view reason_of(unsigned status) {
   switch (status) {
@@ -113,12 +116,14 @@ Answer Router::log_in(const Request& request, const Target& target) const {
     Answer answer;
     answer.status = 303;
     answer.content_type = kHtml;
-    answer.headers = "Cache-Control: no-store\r\nLocation: /\r\nSet-Cookie: ";
-    answer.headers.append(kCookie).append("=").append(config_.token);
-    answer.headers += "; Path=/; HttpOnly; SameSite=Strict\r\n";
+    // No Path: the cookie is for the path that the browser sees, which a proxy may have put in front. Lax: with Strict
+    // it would not come with the request that follows a link from another site. Nothing here changes anything.
+    answer.headers = kToPage;
+    answer.headers.append("Set-Cookie: ").append(kCookie).append("=").append(config_.token);
+    answer.headers += "; HttpOnly; SameSite=Lax\r\n";
     return answer;
   }
-  Answer answer = refusal(401, "a token is needed: Authorization: Bearer TOKEN, or open /?token=TOKEN once");
+  Answer answer = refusal(401, "a token is needed: Authorization: Bearer TOKEN, or open /?token=TOKEN");
   answer.headers += "WWW-Authenticate: Bearer\r\n";
   if (page && request.authorization.empty()) {
     answer.content_type = kHtml;
@@ -135,7 +140,7 @@ Answer Router::route(const Request& request, const Target& target) {
       Answer answer;
       answer.status = 303;
       answer.content_type = kHtml;
-      answer.headers = "Cache-Control: no-store\r\nLocation: /\r\n";
+      answer.headers = kToPage;
       return answer;
     }
     if (const Asset* const asset = find_asset(path)) return asset_answer(*asset, request);

@@ -127,9 +127,9 @@ def test_the_token_opens_the_page_and_nothing_else_does(agent):
     assert get(port, "/", {"Authorization": "Bearer wrong"})[0] == 401
     assert get(port, "/api/v1/snapshot", {"Authorization": f"Bearer {TOKEN}"})[0] == 200
     status, headers, body = get(port, f"/?token={TOKEN}")
-    assert (status, headers["Location"], headers["Cache-Control"]) == (303, "/", "no-store")
+    assert (status, headers["Location"], headers["Cache-Control"]) == (303, "./", "no-store")
     cookie = headers["Set-Cookie"]
-    assert set(cookie.split("; ")[1:]) == {"Path=/", "HttpOnly", "SameSite=Strict"}
+    assert set(cookie.split("; ")[1:]) == {"HttpOnly", "SameSite=Lax"}  # and for the path below which it was given
     value = cookie.split("; ")[0]
     assert get(port, "/", {"Cookie": f"other=1; {value}"})[0] == 200
     assert get(port, "/api/v1/snapshot", {"Cookie": value})[0] == 200

@@ -148,7 +148,9 @@ TEST_CASE("what cannot be is refused at the start, with what to do") {
   refused([](auto& config) { config.listen = "[::]:3030"; }, "set a token");
   refused([](auto& config) { config.listen = "nowhere"; }, "listen = \"nowhere\"");
   refused([](auto& config) { config.token = ""; }, "token: must have 16");
-  refused([](auto& config) { config.token = "0123456789 abcdef"; }, "token: must have 16");
+  for (const char sign : std::string(" \",;\\+&#%")) {
+    refused([&](auto& config) { config.token = std::string("0123456789") + sign + "abcdef"; }, "token: must have 16");
+  }
   refused([](auto& config) { config.allowed_hosts = {"a.example:80"}; }, "allowed_hosts");
   refused([](auto& config) { config.low = 120; }, "low");
   refused(
@@ -159,7 +161,7 @@ TEST_CASE("what cannot be is refused at the start, with what to do") {
       "max_customers");
   auto good = on_free_port();
   good.listen = "0.0.0.0:0";
-  good.token = "0123456789abcdef";
+  good.token = "0123456789abcdef~!$()*-./:<=>?@[]^_`{|}'";
   CHECK_NOTHROW(DashboardSink(good, host.host()));
 }
 

@@ -113,7 +113,7 @@ function answer(request, response) {
   const query = url.searchParams;
   if (options.token) {
     if (url.pathname === "/" && query.get("token") === options.token) {
-      return send(response, 303, "", { Location: "/", "Set-Cookie": `hbagent_dashboard=${options.token}; HttpOnly; SameSite=Strict; Path=/` });
+      return send(response, 303, "", { Location: "./", "Set-Cookie": `hbagent_dashboard=${options.token}; HttpOnly; SameSite=Lax` });
     }
     if (!(request.headers.cookie ?? "").includes(`hbagent_dashboard=${options.token}`) && url.pathname.startsWith("/api")) {
       return send(response, 401, { error: "a token is needed" });

@@ -15,8 +15,8 @@ const SHOWN = {
 };
 
 const tokenHelp = () =>
-  `Open ${location.origin}${location.pathname}?token=TOKEN once, with the token of the dashboard sink in the agent's ` +
-  "configuration; this browser then remembers it.";
+  `Open ${location.origin}${location.pathname}?token=TOKEN, with the token of the dashboard sink in the agent's ` +
+  "configuration; this browser then remembers it until it is closed.";
 
 /** What is wrong with the data, as [title, text, severity], or null. */
 function trouble(connection, snapshot) {
