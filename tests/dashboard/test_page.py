@@ -11,7 +11,9 @@ from support.waiting import wait_until
 
 from . import browser as browsers
 from .page_server import DEV, PageServer
+from .path_proxy import PathProxy
 
+TOKEN = "0123456789abcdef"
 LIVE = "document.querySelector('#connection').dataset.state === 'live'"
 ALERT_ROW = "[...document.querySelectorAll('#feed .alert')].some((row) => {}.test(row.textContent))"
 TILE = "[...document.querySelectorAll('.tile')].find((tile) => tile.querySelector('.name').textContent === {!r})"
@@ -183,18 +185,49 @@ def test_polls_where_the_stream_does_not_get_through(chromium, server):
     assert chromium.act("seen")["errors"] == []
 
 
-@pytest.mark.skipif(not DEV, reason="the agent's token is tested with its server; here it is the page that is asked")
-def test_a_missing_token_is_said_with_what_to_do(chromium, tmp_path):
-    server = PageServer(tmp_path, dev_arguments=["--token", "secret"])
-    server.start(ready=lambda: server.answers(401))
-    try:
-        chromium.open(server.url)
-        chromium.wait_text("#connection-text", "Token needed")
-        assert f"{server.url}?token=" in chromium.text("#banner-text")
-        chromium.act("goto", url=f"{server.url}?token=secret")
+@pytest.fixture
+def locked(tmp_path):
+    """A server that wants TOKEN."""
+    page_server = PageServer(tmp_path, options=f'token = "{TOKEN}"', dev_arguments=["--token", TOKEN])
+    page_server.start(ready=lambda: page_server.answers(401))
+    yield page_server
+    page_server.close()
+
+
+def test_a_missing_token_is_said_once_with_what_to_do(chromium, locked):
+    chromium.open(f"{locked.url}?token={TOKEN}")
+    chromium.wait(LIVE)
+    chromium.act("forget_cookies")
+    locked.kill()
+    locked.start(ready=lambda: locked.answers(401))
+    chromium.wait_text("#connection-text", "Token needed", 20)
+    assert f"{locked.url}?token=" in chromium.text("#banner-text")
+    assert "until it is closed" in chromium.text("#banner-text")
+    chromium.evaluate("""(() => {
+        window.said = [];
+        const note = () => window.said.push([document.querySelector('#connection').dataset.state,
+                                             document.querySelector('#announcer').textContent]);
+        new MutationObserver(note).observe(document.querySelector('#connection'), { attributeFilter: ['data-state'] });
+        new MutationObserver(note).observe(document.querySelector('#announcer'), { childList: true });
+    })()""")
+    tries = len(chromium.act("seen")["requests"])
+    wait_until(lambda: len(chromium.act("seen")["requests"]) >= tries + 4, 30, "two more tries, each asking why")
+    chromium.wait_text("#connection-text", "Token needed")
+    assert chromium.evaluate("window.said") == []
+    chromium.act("goto", url=f"{locked.url}?token={TOKEN}")
+    chromium.wait(LIVE)
+
+
+@pytest.mark.parametrize("site", ["localhost", "127.0.0.1"])
+def test_a_link_with_the_token_opens_the_page_below_a_proxys_path(chromium, locked, site):
+    """From the same site and from another; what the browser keeps is for that path alone."""
+    with PathProxy(locked.port, "/ward/3/") as proxy:
+        proxy.link = f"http://127.0.0.1:{proxy.port}/ward/3/?token={TOKEN}"
+        chromium.open(f"http://{site}:{proxy.port}/")
+        chromium.act("click", selector="a")
         chromium.wait(LIVE)
-    finally:
-        server.close()
+        assert chromium.evaluate("location.pathname + location.search") == "/ward/3/"
+        assert chromium.act("cookie_paths") == ["/ward/3"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -210,6 +243,34 @@ def test_accessible_and_within_the_width_in_both_themes(chromium, server, scheme
     assert dark == (scheme == "dark")
     assert chromium.act("axe") == []
     quiet(chromium, server)
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_no_word_of_a_tile_is_cut_off(chromium, server, width):
+    names = ["c", "cust_high_00042", "W" * 41]  # an id is no longer
+    server.send_all([(name, 150, 0.0) for name in names])
+    chromium.open(server.url, width=width)
+    chromium.wait("[...document.querySelectorAll('.tile')].filter((tile) => /high, stale/i.test(tile.textContent)).length === 3", 20)
+    for tile in chromium.evaluate("""[...document.querySelectorAll('.tile')].map((tile) => {
+            const inner = tile.getBoundingClientRect();
+            return [...tile.querySelectorAll('.status, .rate, .age, .name')].map((part) => {
+                const box = part.getBoundingClientRect();
+                return [part.className, box.width > 0 && box.left >= inner.left && box.right <= inner.right];
+            });
+        })"""):
+        assert [name for name, is_within in tile if not is_within] == []
+    assert chromium.evaluate("[...document.querySelectorAll('.status')].every((word) => word.scrollWidth <= word.clientWidth)")
+
+
+def test_an_alert_beyond_what_a_date_can_hold_leaves_the_page_alive(chromium, server):
+    """The wire holds such times; the sources that come with the agent let none through, so it is put into the answer."""
+    with Beats(server, {"cust_a": 150}) as beats:
+        chromium.open(server.url, block="**/api/v1/stream", alertTime=9_000_000_000_000_000)
+        chromium.wait(ALERT_ROW.format("/^–High began\\s*cust_a/"), 20)
+        assert not chromium.evaluate("document.querySelector('#feed time').hasAttribute('datetime')")
+        beats.rates["cust_a"] = 151
+        chromium.wait(f"{TILE.format('cust_a')}.querySelector('.rate b').textContent === '151'", 5)
+    assert chromium.act("seen")["errors"] == []
 
 
 def test_the_theme_switch_overrules_the_system(chromium, server):

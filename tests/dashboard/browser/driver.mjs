@@ -12,18 +12,28 @@ let page = /** @type {any} */ (null);
 let seen = { console: [], errors: [], requests: [] };
 
 const actions = {
-  /** A new page with clean records; requests that match `block` fail. */
-  async open({ url, width = 1440, height = 900, scheme = "light", motion = "no-preference", block }) {
+  /** A new page with clean records; requests that match `block` fail; alerts in polled snapshots get `alertTime`. */
+  async open({ url, width = 1440, height = 900, scheme = "light", motion = "no-preference", block, alertTime }) {
     await page?.context().close();
     const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: motion });
     page = await context.newPage();
     if (block) await page.route(block, (route) => route.abort());
+    if (alertTime !== undefined) {
+      await page.route("**/api/v1/snapshot", async (route) => {
+        const response = await route.fetch();
+        const snapshot = await response.json();
+        for (const alert of snapshot.alerts) alert.time_ms = alertTime;
+        await route.fulfill({ response, json: snapshot });
+      });
+    }
     seen = { console: [], errors: [], requests: [] };
     page.on("console", (message) => ["error", "warning"].includes(message.type()) && seen.console.push(message.text()));
     page.on("pageerror", (error) => seen.errors.push(String(error)));
     page.on("request", (request) => seen.requests.push(request.url()));
     await page.goto(url, { waitUntil: "load" });
   },
+  cookie_paths: async () => (await page.context().cookies(page.url())).map(({ path }) => path),
+  forget_cookies: () => page.context().clearCookies(),
   goto: ({ url }) => page.goto(url).then(() => null),
   resize: ({ width, height }) => page.setViewportSize({ width, height }),
   /** The value of a JavaScript expression in the page. */

@@ -19,6 +19,7 @@ export class Connection {
   #failures = 0;
   #stream = null;
   #timer = 0;
+  #asking = false; // why the stream failed
   #streamTriedAt = 0;
   #onSnapshot;
   #onState;
@@ -45,7 +46,7 @@ export class Connection {
   }
 
   #tryNow() {
-    if (this.state === "waiting") this.#next(0);
+    if (this.state === "waiting" && !this.#asking) this.#next(0);
   }
 
   #next(delay) {
@@ -80,8 +81,11 @@ export class Connection {
   async #failed() {
     this.#closeStream();
     this.#failures += 1;
-    this.#wait();
-    if (await isRefused()) this.#refuse();
+    this.#asking = true;
+    const refused = await isRefused(); // first: a state that is taken back at once would be announced each time
+    this.#asking = false;
+    if (refused) this.#refuse();
+    else this.#wait();
   }
 
   #wait() {

@@ -1,7 +1,7 @@
 // The alert feed: one row an alert that began or ended, newest first.
 
 import { byId, element, icon } from "./dom.js";
-import { KINDS, timeOfDay } from "./format.js";
+import { isDate, KINDS, timeOfDay } from "./format.js";
 
 const MOST_ROWS = 100;
 
@@ -14,7 +14,7 @@ function makeRow(alert, choose) {
   const name = element("button", { type: "button", class: "link", title: `Show ${alert.id} in the chart` }, alert.id);
   name.addEventListener("click", () => choose(alert.id));
   return element("div", { class: `alert ${alert.state}`, "data-kind": alert.kind },
-    element("time", { datetime: new Date(alert.time_ms).toISOString() }, timeOfDay(alert.time_ms)),
+    element("time", isDate(alert.time_ms) ? { datetime: new Date(alert.time_ms).toISOString() } : {}, timeOfDay(alert.time_ms)),
     element("span", { class: "what" }, icon(alert.kind), ` ${KINDS[alert.kind] ?? alert.kind} ${alert.state}`),
     name,
     element("span", { class: "value" }, element("b", {}, String(alert.heart_rate)), " bpm"));

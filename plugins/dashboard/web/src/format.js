@@ -15,8 +15,11 @@ export const decimal = (value) => (value == null ? NONE : one.format(value));
 /** Readings a second: exact below ten, whole above. */
 export const rate = (value) => (value == null ? NONE : value < 10 && value % 1 ? one.format(value) : whole.format(value));
 
+/** Whether a Date can hold these milliseconds since the epoch; a reading's time may lie beyond the year 275760. */
+export const isDate = (ms) => !Number.isNaN(new Date(ms).getTime());
+
 /** Milliseconds since the epoch -> "14:02:09" in the viewer's time zone. */
-export const timeOfDay = (ms) => clock.format(ms);
+export const timeOfDay = (ms) => (isDate(ms) ? clock.format(ms) : NONE);
 
 /** A length of time in milliseconds, with the unit that reads best. */
 export function duration(ms) {
