@@ -1,6 +1,7 @@
 #include "request.hpp"
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <cstdint>
 
 namespace hb::dashboard {
@@ -12,6 +13,13 @@ char lower(char c) {
 
 bool is_same_name(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool is_address(std::string_view host) {
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  boost::system::error_code failure;
+  boost::asio::ip::make_address(std::string(host), failure);
+  return !failure;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -94,7 +102,10 @@ bool is_allowed_host(std::string_view host, const std::vector<std::string>& allo
     if (!std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; })) return false;
     host = host.substr(0, colon);
   }
-  return std::any_of(allowed.begin(), allowed.end(), [&](const std::string& name) { return is_same_name(host, name); });
+  const bool is_any_address = is_address(host);
+  return std::any_of(allowed.begin(), allowed.end(), [&](const std::string& name) {
+    return is_same_name(host, name) || (is_any_address && (name == "0.0.0.0" || name == "[::]"));
+  });
 }
 
 bool is_same_secret(std::string_view text, std::string_view secret) {

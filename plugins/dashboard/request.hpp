@@ -38,7 +38,8 @@ class Target {
 };
 
 // Which names a browser may have reached the page by: else another site's page could, by a name that it points here
-// (DNS rebinding). `allowed`: without a port. Case does not matter, and no port does.
+// (DNS rebinding). `allowed`: without a port; 0.0.0.0 or [::] stands for every address, which is no name. Case does not
+// matter, and no port does.
 bool is_allowed_host(std::string_view host, const std::vector<std::string>& allowed);
 
 // Takes as long for any text of the same size as `secret`.

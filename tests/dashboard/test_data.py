@@ -147,7 +147,7 @@ def test_two_dashboards_in_one_agent_and_a_stop_with_viewers(agent):
             next(events(viewer))
         began = time.monotonic()
         assert running.terminate() == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
     finally:
         for viewer in viewers:
             viewer.close()

