@@ -19,7 +19,6 @@ from support import dockerfile  # noqa: E402
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 DOCKERFILE = REPOSITORY / "deploy" / "Dockerfile"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-MIRROR = "http://deb.debian.org/debian"
 
 
 def run(*command, **options):
@@ -33,10 +32,11 @@ def make_base(folder, image):
     if (folder / "etc/debian_version").exists() and (folder / "made").exists():
         return
     if not (folder / "etc/debian_version").exists():
-        run("debootstrap", "--variant=minbase", release, folder, MIRROR)
-    (folder / "etc/apt/sources.list").write_text(
-        f"deb {MIRROR} {release} main\ndeb {MIRROR} {release}-updates main\n"
-        f"deb {MIRROR}-security {release}-security main\n")
+        run("debootstrap", "--variant=minbase", release, folder)  # from Debian's default mirror, which it writes down
+    sources = folder / "etc/apt/sources.list"
+    mirror = sources.read_text().split()[1].rstrip("/")
+    sources.write_text(f"deb {mirror} {release} main\ndeb {mirror} {release}-updates main\n"
+                       f"deb {mirror}-security {release}-security main\n")
     run("chroot", folder, "apt-get", "clean")
     for path in (folder / "var/lib/apt/lists").glob("*_*"):
         path.unlink()
