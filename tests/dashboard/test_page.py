@@ -121,6 +121,7 @@ def test_values_move(chromium, server):
     with Beats(server, {"cust_a": 70}) as beats:
         chromium.open(server.url)
         chromium.wait(f"{LIVE} && {TILE.format('cust_a')}?.textContent.includes('70')")
+        assert chromium.text("#stat-alerts-note") == "none flagged"
         total = chromium.text("#stat-readings")
         beats.rates["cust_a"] = 83
         chromium.wait(f"{TILE.format('cust_a')}.querySelector('.rate b').textContent === '83'", 3)
@@ -292,6 +293,11 @@ def test_the_address_holds_what_was_chosen(chromium, server):
     crowd(server)
     chromium.open(server.url)
     chromium.wait(f"{LIVE} && document.querySelectorAll('.tile').length === 14")
+    # Nobody has chosen a range: the smallest that holds all since the start.
+    pressed = int(chromium.evaluate("document.querySelector('[data-range][aria-pressed=true]').dataset.range"))
+    now = server.get("snapshot")
+    minutes = (now["time_ms"] - now["started_ms"]) / 60_000
+    assert pressed in {next(each for each in (1, 5, 15) if each >= age) for age in (minutes, max(0, minutes - 0.2))}
     chromium.act("click", selector=".tile >> text=cust_00003")
     chromium.act("click", selector=".tile >> text=cust_high")
     chromium.act("click", selector="[data-range='5']")
