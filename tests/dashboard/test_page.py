@@ -1,7 +1,8 @@
 """The live page in Chromium, against the running agent (or the development server: page_server.py)."""
 
-import json
+import contextlib
 import os
+import sqlite3
 import statistics
 import threading
 import time
@@ -95,23 +96,30 @@ def test_values_equal_the_readings_that_were_sent(chromium, server):
 
 
 @pytest.mark.skipif(DEV, reason="the development server stores nothing")
-def test_values_equal_those_of_another_sink(chromium, tmp_path):
-    """A finite run of the generator: what the page says is what a file sink of the same agent holds."""
-    stored = tmp_path / "stored.jsonl"
+def test_values_equal_those_of_the_database(chromium, tmp_path):
+    """A finite run of the generator: what the page says is what the SQLite sink of the same agent holds."""
+    stored = tmp_path / "stored.db"
+
+    def rows(query):
+        with contextlib.closing(sqlite3.connect(stored)) as database:
+            return database.execute(query).fetchall()
     server = PageServer(tmp_path, sources="""[[source]]
         plugin = "generator"
         customers = 20
         count = 200
-        rate = 100.0""", sinks=f'[[sink]]\nplugin = "file"\npath = "{stored}"\n').start()
+        rate = 100.0""", sinks=f'[[sink]]\nplugin = "sqlite"\npath = "{stored}"\n').start()
     try:
         wait_until(lambda: server.get("snapshot")["totals"]["readings"] == 200, 30, "the run to end")
-        rates = wait_until(lambda: len(lines := stored.read_text().splitlines()) == 200 and
-                           [json.loads(line)["heart_rate"] for line in lines], 10, "the file")
+        wait_until(lambda: rows("SELECT count(*) FROM heartbeats") == [(200,)], 10, "the database")
+        ((average, lowest, highest),) = rows("SELECT avg(heart_rate), min(heart_rate), max(heart_rate) FROM heartbeats")
         chromium.open(server.url)
         chromium.wait_text("#stat-readings", "200")
-        assert chromium.text("#stat-average") == f"{statistics.fmean(rates):.1f}"
-        assert (chromium.text("#stat-min"), chromium.text("#stat-max")) == (str(min(rates)), str(max(rates)))
-        assert chromium.evaluate("document.querySelectorAll('.tile').length") == 20
+        assert chromium.text("#stat-average") == f"{average:.1f}"
+        assert (chromium.text("#stat-min"), chromium.text("#stat-max")) == (str(lowest), str(highest))
+        shown = chromium.evaluate("Object.fromEntries([...document.querySelectorAll('.tile')].map((tile) => "
+                                  "[tile.querySelector('.name').textContent, Number(tile.querySelector('.rate b').textContent)]))")
+        newest = rows("SELECT customer_id, heart_rate, max(time) FROM heartbeats GROUP BY customer_id")
+        assert shown == {customer: rate for customer, rate, _ in newest}
         quiet(chromium, server)
     finally:
         server.close()
