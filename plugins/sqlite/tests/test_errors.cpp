@@ -211,3 +211,17 @@ TEST_CASE("a stop does not wait for a lock as long as the timeout") {
   sink.sink->close();
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));
 }
+
+TEST_CASE("another program's file in the place of the open one is refused, and left as it is") {
+  File file;
+  TestSink sink(file.config());
+  sink.sink->open();
+  sink.write(make_series(3000, 10));
+  File other;
+  other.run("CREATE TABLE a (b); INSERT INTO a VALUES (7)");
+  for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(other.path + suffix);
+  std::filesystem::rename(other.path, file.path);
+  CHECK(outcome_of([&] { sink.write({make_reading("b", kNow, 61)}); }).first == HB_REOPEN);
+  CHECK(outcome_of([&] { sink.sink->open(); }).first == HB_FAILED);
+  CHECK(file.rows("SELECT name || (SELECT b FROM a) FROM sqlite_master") == std::vector<std::string>{"a7"});
+}
