@@ -42,7 +42,7 @@ class AlertProcessor {
                  "After a pause of that length a customer begins anew, without an alert.")
           .range(std::chrono::milliseconds(1000), std::chrono::hours(24)),
       hb::option("max_customers", &Config::max_customers,
-                 "The bound in memory, about 160 bytes a customer and source: beyond it those are forgotten whose last "
+                 "The bound in memory, about 140 bytes a customer and source: beyond it those are forgotten whose last "
                  "reading is longest ago.")
           .range(2, 100'000'000));
 
